@@ -1,0 +1,68 @@
+/** What only a host can give: functions and objects that no manifest can hold. Every part is optional; a strategy that needs one says so. */
+import type { ContentBlock } from "./message.ts";
+import type { Json, JsonObject } from "./schema.ts";
+import type { AgentResult, DelegateRequest, State, SystemPrompt } from "./state.ts";
+import type { Call } from "./strategy.ts";
+
+export type HitlDecision = "approve" | "reject" | "cancel";
+export type HitlRequest = {
+  readonly token: string;
+  readonly reason: string;
+  readonly severity: "info" | "warn" | "error";
+  readonly tool_call_id: string | null;
+  readonly payload: JsonObject;
+  readonly created_at: string;
+};
+export type MemoryChunk = {
+  readonly key: string;
+  readonly content: string;
+  readonly source: string;
+  readonly relevance_score: number;
+  readonly metadata: JsonObject;
+};
+export interface Criterion {
+  readonly name: string;
+  readonly description?: string;
+  /** Default 1. */
+  readonly weight?: number;
+  /** 0 to 1; a throw counts as 0. */
+  check(state: State): number | Promise<number>;
+}
+/** A part of the prompt. Empty text is left out. `volatile`: it changes between turns, so it goes after the cache marks. */
+export interface PromptBlock {
+  readonly name: string;
+  readonly volatile?: boolean;
+  render(state: State, now: number): string | { readonly text: string; readonly cache_control?: { readonly type: "ephemeral" } };
+}
+export interface Persona {
+  readonly blocks: readonly PromptBlock[];
+  readonly tail?: string;
+  readonly cacheKey?: string;
+}
+
+export interface Host {
+  /** Stage 17: where text goes. */
+  readonly emitters?: {
+    text?(text: string): unknown;
+    callback?(state: State): unknown;
+    vtuber?(text: string, emotion: { readonly primary: string; readonly confidence: number; readonly scores: { readonly [name: string]: number } }): unknown;
+    tts?(text: string): unknown;
+  };
+  /** Stage 15, `callback`: a person's answer, or null for none. */
+  approve?(request: HitlRequest, call: Call): Promise<HitlDecision | null>;
+  /** Stage 14, `criteria_based`. */
+  readonly criteria?: readonly Criterion[];
+  /** Stage 13, `eager_wait` and `timed_wait`: does a task and gives its result. */
+  executeTask?(task: JsonObject, call: Call): Promise<Json>;
+  /** Stage 12, `delegate`, `evaluator`, `subagent_type`: has another agent do a task. Rejects or answers with success false. */
+  delegate?(request: DelegateRequest, state: State, call: Call): Promise<Omit<AgentResult, "agent_type" | "task">>;
+  /** Stage 2, `static`. */
+  readonly chunks?: readonly MemoryChunk[];
+  /** Stage 3, `composable`. */
+  readonly promptBlocks?: { readonly blocks: readonly PromptBlock[]; readonly tail?: readonly PromptBlock[]; readonly asContentBlocks?: boolean; readonly separator?: string };
+  /** Stage 3, `dynamic_persona`: asked once a turn. */
+  persona?(state: State, call: Call): Promise<Persona> | Persona;
+  /** Stage 2, `mcp_resource`, `memory_aware` and the like. */
+  retrieve?(query: string, state: State, call: Call): Promise<readonly MemoryChunk[]>;
+}
+export type { ContentBlock, SystemPrompt };

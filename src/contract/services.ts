@@ -1,0 +1,94 @@
+/** What a stage may reach beside its state: one interface. Time, ids and randomness are here and nowhere else. */
+import type { Host, HitlDecision, HitlRequest } from "./host.ts";
+import type { Message } from "./message.ts";
+import type { Provider } from "./provider.ts";
+import type { Json, JsonObject } from "./schema.ts";
+import type { PendingToolCall, State, SystemPrompt } from "./state.ts";
+import type { Call } from "./strategy.ts";
+import type { Tool, ToolOutcome, ToolSpec } from "./tool.ts";
+import type { Usage } from "./usage.ts";
+
+export interface Clock {
+  /** Epoch milliseconds. */
+  now(): number;
+  /** Milliseconds from an arbitrary start, never going back. */
+  monotonic(): number;
+  /** Waits; rejects with the signal's reason as soon as it aborts. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** US dollars for a million tokens. A null rate is not known. */
+export interface Price {
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead: number | null;
+  readonly cacheWrite: number | null;
+  /** Default: twice the input rate. */
+  readonly cacheWrite1h?: number | null;
+}
+export interface Pricing {
+  /** The price of a model by its exact id or the longest known id that it is a dated form of; null when there is none. */
+  price(model: string): Price | null;
+}
+
+export interface Tokens {
+  /** Estimated tokens of a text. Within a quarter of the truth for common languages. */
+  text(text: string): number;
+  /** Estimated tokens of one message; counted once a message and remembered. */
+  message(message: Message): number;
+  /** Estimated tokens of a whole request. */
+  request(parts: { system: SystemPrompt; systemVolatile?: string; messages: readonly Message[]; tools: readonly ToolSpec[] }): number;
+}
+
+export interface Tools {
+  /** Undefined when no tool has the name. */
+  get(name: string): Tool | undefined;
+  /** What the model is offered, in a stable order. */
+  specs(): readonly ToolSpec[];
+  /** Rises with every change of the list. */
+  readonly version: number;
+}
+
+/** Everything between a model's call and its result: find, validate, permit, run, keep. Never rejects but on abort: a failure is an outcome. */
+export interface Dispatcher {
+  dispatch(call: PendingToolCall, state: Pick<State, "sessionId" | "shared" | "turn">, door: Call): Promise<ToolOutcome>;
+  /** May the call run beside others? */
+  concurrencySafe(call: PendingToolCall): boolean;
+}
+
+/** Approvals that wait for somebody outside: `pipeline.resume(token, decision)` answers. */
+export interface Approvals {
+  wait(request: HitlRequest, signal: AbortSignal): Promise<HitlDecision>;
+}
+
+/** Small values by key, for as long as the pipeline lives. */
+export interface Store {
+  get(key: string): Promise<Json | undefined>;
+  set(key: string, value: Json): Promise<void>;
+}
+
+export interface Logger {
+  debug(...args: unknown[]): void;
+  info(...args: unknown[]): void;
+  warn(...args: unknown[]): void;
+  error(...args: unknown[]): void;
+}
+
+export interface Services {
+  readonly clock: Clock;
+  /** A new id: `prefix` and random characters. */
+  id(prefix?: string): string;
+  /** 0 to 1, without 1. */
+  random(): number;
+  /** The provider of that name, loaded at its first use. Throws `exec.api.no_client` when there is none or its credentials are missing. */
+  provider(name: string, options?: { readonly baseUrl?: string; readonly timeoutMs?: number }): Provider | Promise<Provider>;
+  readonly pricing: Pricing;
+  readonly tokens: Tokens;
+  readonly tools: Tools;
+  readonly dispatcher: Dispatcher;
+  readonly approvals: Approvals;
+  readonly store: Store;
+  readonly host: Host;
+  readonly log: Logger;
+}
+export type { JsonObject, Usage };

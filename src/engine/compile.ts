@@ -1,0 +1,177 @@
+/** Manifest entries and stage definitions → a plan. Every finding at once, each with its path and the nearest right name. */
+import type { Finding } from "../contract/errors.ts";
+import type { Host } from "../contract/host.ts";
+import type { StageEntry } from "../contract/manifest.ts";
+import { nearest } from "../contract/nearest.ts";
+import { check, type Fields, type Problem } from "../contract/schema.ts";
+import type { Services } from "../contract/services.ts";
+import type { Many, One, Strategy } from "../contract/strategy.ts";
+import type { BoundStage, ChosenStrategy, Phase, Placed, Plan } from "./plan.ts";
+
+export interface CompileOptions {
+  readonly entries: readonly StageEntry[];
+  readonly places: readonly Placed[];
+  readonly services: Services;
+  /** What an unknown key of a stage's `config` is: a warning in a manifest that was loaded, an error in code. */
+  readonly unknownKeys: "error" | "warning";
+}
+
+type Report = (finding: Omit<Finding, "severity"> & { severity?: Finding["severity"] }) => void;
+
+export const compile = ({ entries, places, services, unknownKeys }: CompileOptions): { plan: Plan; findings: Finding[] } => {
+  const findings: Finding[] = [];
+  const names = places.filter((p) => !p.own).map((p) => p.stage.name);
+  const entryOf = new Map<string, { entry: StageEntry; path: string }>();
+  entries.forEach((entry, i) => {
+    const path = `stages[${i}]`;
+    const severity = entry.active === false ? "warning" : "error";
+    const at = { path: `${path}.name`, severity } as const;
+    if (!names.includes(entry.name))
+      findings.push({ ...at, code: "stage.unknown_name", message: `no stage is named "${entry.name}"`, suggestion: nearest(entry.name, names) });
+    else if (entryOf.has(entry.name)) findings.push({ ...at, code: "stage.duplicate_order", message: `the stage "${entry.name}" stands twice` });
+    else entryOf.set(entry.name, { entry, path });
+  });
+  const bound = places.map((placed): BoundStage => {
+    const found = placed.own ? undefined : entryOf.get(placed.stage.name);
+    const active = placed.own || (found !== undefined && found.entry.active !== false);
+    const report: Report = (finding) => findings.push({ severity: active ? "error" : "warning", ...finding });
+    if (!active && placed.stage.required)
+      findings.push({ severity: "error", code: "stage.required_inactive", path: found?.path ?? "stages", message: `the stage "${placed.stage.name}" must be active` });
+    return bind(placed, active, found?.entry ?? { order: placed.order, name: placed.stage.name }, found?.path ?? "stages", services, unknownKeys, report);
+  });
+  const of = (phase: Phase) => bound.filter((b) => b.phase === phase);
+  return { plan: { setup: of("setup"), loop: of("loop"), surface: of("surface") }, findings };
+};
+
+const bind = (
+  placed: Placed,
+  active: boolean,
+  entry: StageEntry,
+  path: string,
+  services: Services,
+  unknownKeys: "error" | "warning",
+  report: Report,
+): BoundStage => {
+  const { stage } = placed;
+  const slotNames = Object.keys(stage.slots);
+  const known = (key: "strategies" | "strategy_configs" | "chain_order", code: string) => {
+    for (const slot of Object.keys(entry[key] ?? {}))
+      if (!Object.hasOwn(stage.slots, slot))
+        report({ code, path: `${path}.${key}.${slot}`, message: `the stage "${stage.name}" has no slot "${slot}"`, suggestion: nearest(slot, slotNames) });
+  };
+  known("strategies", "strategy.unknown_slot");
+  known("strategy_configs", "strategy.unknown_slot");
+  known("chain_order", "chain.unknown");
+
+  const config = check(stage.config, entry.config);
+  for (const problem of config.problems)
+    if (problem.kind === "unknown") report({ severity: unknownKeys, code: "config.unknown_key", ...told(`${path}.config`, problem) });
+    else report({ code: "config.invalid", ...told(`${path}.config`, problem) });
+
+  const slots: Record<string, unknown> = {};
+  const chosen: Record<string, string | readonly string[]> = {};
+  const strategies: ChosenStrategy[] = [];
+  for (const [slot, definition] of Object.entries(stage.slots) as [string, One | Many][]) {
+    const picked = definition.kind === "one" ? pickOne(entry, path, slot, definition, report) : pickMany(entry, path, slot, definition, report);
+    const made: unknown[] = [];
+    const usedNames: string[] = [];
+    const configs: Record<string, { [key: string]: unknown }> = {};
+    for (const { name, config: given, configPath, namePath } of picked) {
+      const item = create(definition, name, given, configPath, namePath, services, report);
+      made.push(item.fn);
+      usedNames.push(item.name);
+      configs[item.name] = item.config;
+    }
+    const [first] = made;
+    slots[slot] = definition.kind === "one" ? first : made;
+    chosen[slot] = definition.kind === "one" ? (usedNames[0] ?? definition.default) : usedNames;
+    strategies.push({ slot, kind: definition.kind, names: picked.map((p) => p.name), available: Object.keys(definition.strategies).sort(), configs });
+  }
+  return {
+    ...placed,
+    active,
+    config: config.value,
+    slots,
+    chosen,
+    strategies,
+    modelOverride: entry.model_override ?? null,
+    toolBinding: entry.tool_binding ?? null,
+    mayWrite: new Set(stage.writes),
+  };
+};
+
+interface Pick {
+  readonly name: string;
+  readonly config: unknown;
+  readonly configPath: string;
+  readonly namePath: string;
+}
+
+const pickOne = (entry: StageEntry, path: string, slot: string, definition: One, report: Report): Pick[] => {
+  if (Object.hasOwn(entry.chain_order ?? {}, slot))
+    report({ code: "chain.unknown", path: `${path}.chain_order.${slot}`, message: `"${slot}" holds one strategy: name it in "strategies"` });
+  const name = entry.strategies?.[slot] ?? definition.default;
+  return [{ name, config: entry.strategy_configs?.[slot], configPath: `${path}.strategy_configs.${slot}`, namePath: `${path}.strategies.${slot}` }];
+};
+
+const pickMany = (entry: StageEntry, path: string, slot: string, definition: Many, report: Report): Pick[] => {
+  if (Object.hasOwn(entry.strategies ?? {}, slot))
+    report({ code: "strategy.unknown_slot", path: `${path}.strategies.${slot}`, message: `"${slot}" is a chain: list its items in "chain_order"` });
+  const order = entry.chain_order?.[slot] ?? definition.default;
+  if (!Array.isArray(order)) {
+    report({ code: "chain.unknown_impl", path: `${path}.chain_order.${slot}`, message: "must be a list of names" });
+    return [];
+  }
+  const configs = entry.strategy_configs?.[slot] ?? {};
+  const base = `${path}.strategy_configs.${slot}`;
+  for (const name of Object.keys(configs))
+    if (!order.includes(name))
+      report({ severity: "warning", code: "strategy.config_unpaired", path: `${base}.${name}`, message: `"${name}" is not in the chain`, suggestion: nearest(name, order) });
+  return order
+    .map((name, i) => ({ name, config: configs[name], configPath: `${base}.${name}`, namePath: `${path}.chain_order.${slot}[${i}]` }))
+    .filter((item) => {
+      const known = Object.hasOwn(definition.strategies, item.name);
+      const names = Object.keys(definition.strategies);
+      if (!known) report({ code: "chain.unknown_impl", path: item.namePath, message: `no item is named "${item.name}"`, suggestion: nearest(item.name, names) });
+      return known;
+    });
+};
+
+/** Makes the strategy's function. A name that is not known, or waits for its host, gives way to the slot's default. */
+const create = (slot: One | Many, name: string, given: unknown, configPath: string, namePath: string, services: Services, report: Report) => {
+  const strategies: Record<string, Strategy> = slot.strategies;
+  const names = Object.keys(strategies);
+  let use = name;
+  let strategy = Object.hasOwn(strategies, name) ? strategies[name] : undefined;
+  if (!strategy)
+    report({ code: "strategy.unknown_impl", path: namePath, message: `no strategy is named "${name}" (known: ${names.join(", ")})`, suggestion: nearest(name, names) });
+  const waits = strategy?.needs !== undefined && services.host[strategy.needs] === undefined;
+  if (waits)
+    report({ severity: "warning", code: "strategy.needs_host", path: namePath, message: `"${name}" needs the host's "${strategy?.needs}"; until it is there ${slot.kind === "one" ? `"${slot.default}" acts` : "it does nothing"}` });
+  const checked = check(strategy?.config ?? ANYTHING, strategy ? given : {});
+  for (const problem of checked.problems)
+    report({ code: problem.kind === "unknown" ? "strategy.config_unknown_key" : "strategy.config_invalid", ...told(configPath, problem) });
+  if ((!strategy || waits) && slot.kind === "one") {
+    use = slot.default;
+    strategy = strategies[use];
+  }
+  const config = use === name ? checked.value : check(strategy?.config ?? ANYTHING, {}).value;
+  let fn: unknown;
+  if (checked.problems.length === 0)
+    try {
+      fn = strategy?.create(config, services);
+    } catch (error) {
+      report({ code: "strategy.config_invalid", path: configPath, message: error instanceof Error ? error.message : String(error) });
+    }
+  return { name: use, fn, config: config as { [key: string]: unknown } };
+};
+const ANYTHING: Fields = { shape: {} };
+
+const told = (base: string, problem: Problem): Pick_<Finding> => ({
+  path: problem.path.reduce<string>((path, key) => (typeof key === "number" ? `${path}[${key}]` : `${path}.${key}`), base),
+  message: problem.message,
+  suggestion: problem.suggestion,
+});
+type Pick_<T extends Finding> = Omit<T, "severity" | "code">;
+
+export type { Host };

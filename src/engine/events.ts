@@ -1,0 +1,144 @@
+/** One bus for a pipeline: a bounded ring of what happened, handlers by pattern, and taps that read it as a stream. */
+import type { PipelineEvent } from "../contract/events.ts";
+import type { JsonObject } from "../contract/schema.ts";
+import type { Clock, Logger } from "../contract/services.ts";
+
+export type Handler = (event: PipelineEvent) => unknown;
+export interface Tap extends AsyncIterableIterator<PipelineEvent> {
+  /** No more events are taken; those waiting can still be read. */
+  close(): void;
+}
+export interface Origin {
+  readonly runId: string;
+  readonly sessionId: string;
+}
+export interface Bus {
+  publish(type: string, stage: string, iteration: number, origin: Origin, data: JsonObject): void;
+  /** Exact type, `prefix.*` at any depth, or `*`. Order for one event: exact, `*`, prefixes, each as registered; a handler once an event. */
+  on(pattern: string, handler: Handler): () => void;
+  /**
+   * A stream of events. `replayFrom`: first those still in the ring with a greater `seq`. Memory stays bounded for a slow reader: waiting text
+   * and thinking deltas are joined, and nothing else is lost but what the ring had dropped before, which the event `events.dropped` says.
+   */
+  tap(options?: { replayFrom?: number; runId?: string }): Tap;
+  close(): void;
+}
+
+const RING = 2048;
+/** So many events may wait in a tap before neighbouring deltas are joined. */
+const SLACK = 1024;
+const JOINED = new Set(["text.delta", "thinking.delta"]);
+
+export const createBus = (clock: Clock, log: Logger): Bus => {
+  const ring: PipelineEvent[] = [];
+  const handlers: { pattern: string; handler: Handler }[] = [];
+  const taps = new Set<ReturnType<typeof openTap>>();
+  let byType = new Map<string, readonly Handler[]>();
+  let seq = 0;
+  let stampedAt = Number.NaN;
+  let stamp = "";
+
+  const handlersOf = (type: string): readonly Handler[] => {
+    const known = byType.get(type);
+    if (known) return known;
+    const of = (match: (pattern: string) => boolean) => handlers.filter((h) => match(h.pattern)).map((h) => h.handler);
+    const prefixed = (p: string) => p !== "*" && p.endsWith(".*") && type.startsWith(p.slice(0, -1));
+    const found = [...new Set([...of((p) => p === type), ...of((p) => p === "*"), ...of(prefixed)])];
+    byType.set(type, found);
+    return found;
+  };
+  const failed = (type: string, error: unknown) => log.warn(`A handler of the event ${type} failed; the run goes on.`, error);
+
+  const openTap = (runId: string | undefined, first: PipelineEvent[]) => {
+    let waiting = first;
+    let batch: PipelineEvent[] = [];
+    let at = 0;
+    let wake: (() => void) | undefined;
+    let open = true;
+    const push = (event: PipelineEvent) => {
+      if (runId !== undefined && event.run_id !== runId) return;
+      const last = waiting.length > SLACK && JOINED.has(event.type) ? waiting[waiting.length - 1] : undefined;
+      if (last?.type === event.type && last.run_id === event.run_id)
+        waiting[waiting.length - 1] = { ...event, data: { text: `${last.data.text}${event.data.text}` } };
+      else waiting.push(event);
+      wake?.();
+    };
+    const iterator: Tap = {
+      async next() {
+        for (;;) {
+          if (at < batch.length) return { done: false, value: batch[at++] as PipelineEvent };
+          if (waiting.length) {
+            [batch, waiting, at] = [waiting, [], 0];
+            continue;
+          }
+          if (!open) return { done: true, value: undefined };
+          await new Promise<void>((ok) => {
+            wake = ok;
+          });
+          wake = undefined;
+        }
+      },
+      async return() {
+        iterator.close();
+        [batch, waiting] = [[], []];
+        return { done: true, value: undefined };
+      },
+      close() {
+        open = false;
+        taps.delete(tap);
+        wake?.();
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    const tap = { push, iterator };
+    return tap;
+  };
+
+  return {
+    publish(type, stage, iteration, { runId, sessionId }, data) {
+      const now = clock.now();
+      if (now !== stampedAt) [stampedAt, stamp] = [now, new Date(now).toISOString()];
+      const event: PipelineEvent = { type, stage, iteration, seq, run_id: runId, session_id: sessionId, timestamp: stamp, data };
+      ring[seq++ % RING] = event;
+      for (const tap of taps) tap.push(event);
+      for (const handler of byType.get(type) ?? handlersOf(type))
+        try {
+          const done = handler(event);
+          if (done instanceof Promise) done.catch((error) => failed(type, error));
+        } catch (error) {
+          failed(type, error);
+        }
+    },
+    on(pattern, handler) {
+      const entry = { pattern, handler };
+      handlers.push(entry);
+      byType = new Map();
+      return () => {
+        const i = handlers.indexOf(entry);
+        if (i >= 0) handlers.splice(i, 1);
+        byType = new Map();
+      };
+    },
+    tap({ replayFrom, runId } = {}) {
+      const first: PipelineEvent[] = [];
+      if (replayFrom !== undefined) {
+        const oldest = Math.max(0, seq - RING);
+        const from = Math.max(replayFrom + 1, 0);
+        if (from < oldest) {
+          const head = ring[oldest % RING] as PipelineEvent;
+          first.push({ ...head, type: "events.dropped", stage: "", seq: oldest - 1, data: { from, to: oldest - 1 } });
+        }
+        for (let i = Math.max(from, oldest); i < seq; i++) {
+          const event = ring[i % RING] as PipelineEvent;
+          if (runId === undefined || event.run_id === runId) first.push(event);
+        }
+      }
+      const tap = openTap(runId, first);
+      taps.add(tap);
+      return tap.iterator;
+    },
+    close() {
+      for (const tap of [...taps]) tap.iterator.close();
+    },
+  };
+};

@@ -1,0 +1,53 @@
+/** What `compile` makes of a manifest, and `run` goes through. */
+import type { ModelSettings, ToolBinding } from "../contract/manifest.ts";
+import type { Stage } from "../contract/stage.ts";
+import type { StateKey } from "../contract/state.ts";
+
+export type Phase = "setup" | "loop" | "surface";
+/** The stages of a pipeline by phase, in order. A stage's order is its place in the three lists together, from 1. */
+export interface Layout {
+  readonly setup: readonly Stage[];
+  readonly loop: readonly Stage[];
+  readonly surface: readonly Stage[];
+}
+/** A stage of a host's own stands beside the one after which it was put, and has its order. */
+export interface Placed {
+  readonly stage: Stage;
+  readonly order: number;
+  readonly phase: Phase;
+  /** Put there by a host; no manifest entry names it. */
+  readonly own: boolean;
+}
+export interface ChosenStrategy {
+  readonly slot: string;
+  readonly kind: "one" | "many";
+  readonly names: readonly string[];
+  readonly available: readonly string[];
+  /** By strategy name, defaults filled in. */
+  readonly configs: { readonly [name: string]: { readonly [key: string]: unknown } };
+}
+export interface BoundStage extends Placed {
+  readonly active: boolean;
+  readonly config: { readonly [key: string]: unknown };
+  readonly slots: { readonly [slot: string]: unknown };
+  readonly chosen: { readonly [slot: string]: string | readonly string[] };
+  readonly strategies: readonly ChosenStrategy[];
+  readonly modelOverride: Partial<ModelSettings> | null;
+  readonly toolBinding: ToolBinding | null;
+  readonly mayWrite: ReadonlySet<StateKey>;
+}
+export interface Plan {
+  readonly setup: readonly BoundStage[];
+  readonly loop: readonly BoundStage[];
+  readonly surface: readonly BoundStage[];
+}
+
+export const place = (layout: Layout): Placed[] => {
+  let order = 0;
+  return (["setup", "loop", "surface"] as const).flatMap((phase) =>
+    layout[phase].map((stage) => {
+      order += 1;
+      return { stage, order, phase, own: false };
+    }),
+  );
+};

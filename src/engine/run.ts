@@ -1,0 +1,71 @@
+/** The engine: a turn goes through the plan, each stage's patch makes the next state, and a turn that breaks is closed before it is told. */
+import type { JsonObject } from "../contract/schema.ts";
+import type { Services } from "../contract/services.ts";
+import type { State } from "../contract/state.ts";
+import type { Step } from "../contract/strategy.ts";
+import type { Plan } from "./plan.ts";
+import { salvage } from "./salvage.ts";
+import { Walk } from "./walk.ts";
+
+export interface Run {
+  readonly plan: Plan;
+  readonly services: Services;
+  readonly runId: string;
+  /** The only value that changes while a turn runs. */
+  state: State;
+  readonly signal: AbortSignal;
+  /** Milliseconds that closing a broken turn may take. */
+  readonly graceMs: number;
+  publish(type: string, stage: string, data: JsonObject): void;
+  step(signal: AbortSignal): Step;
+}
+
+/** Goes through one turn. Throws what broke it, after the turn was closed; `run.state` is the state at the end in either case. */
+export const runTurn = async (run: Run): Promise<void> => {
+  const { setup, loop, surface } = run.plan;
+  const walk = new Walk(run);
+  try {
+    for (const stage of setup) await walk.enter(stage);
+    for (;;) {
+      run.state = { ...run.state, passes: run.state.passes + 1 };
+      walk.seen.clear();
+      for (const stage of loop) await walk.enter(stage);
+      if (!continues(run)) break;
+      for (const stage of setup) await walk.refresh(stage);
+    }
+    run.state = { ...run.state, recentEvents: [...walk.seen] };
+    for (const stage of surface) await walk.enter(stage);
+  } catch (error) {
+    await salvage(run, walk, error);
+    throw error;
+  } finally {
+    walk.end();
+  }
+};
+
+/** After a pass: has stage 16 said to go on, and do the limits let it? */
+const continues = (run: Run): boolean => {
+  const before = run.state;
+  const decided = run.plan.loop.some((s) => s.active && s.stage.name === "loop");
+  const unread = before.toolIteration === before.iteration;
+  if (before.loopDecision !== "continue") return false;
+  if (before.singleTurn || !(decided || unread)) {
+    run.state = { ...before, loopDecision: "complete" };
+    return false;
+  }
+  const state = { ...before, iteration: before.iteration + 1 };
+  run.state = state;
+  const limit = limitOf(state);
+  if (!limit) return true;
+  run.state = { ...state, loopDecision: "complete", completionSignal: limit.reason.toUpperCase() };
+  run.publish("loop.force_complete", "", limit);
+  return false;
+};
+
+/** A cost that nobody knows counts as over the budget. */
+const limitOf = ({ iteration, maxIterations, totalCostUsd, costBudgetUsd }: State) =>
+  iteration >= maxIterations
+    ? { reason: "max_iterations", iteration }
+    : costBudgetUsd !== null && (totalCostUsd ?? Number.POSITIVE_INFINITY) >= costBudgetUsd
+      ? { reason: "cost_budget", total_cost_usd: totalCostUsd, budget_usd: costBudgetUsd }
+      : undefined;

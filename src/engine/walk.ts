@@ -1,0 +1,142 @@
+/** How one stage is run: bypass or enter, run, apply its patch, recover or fail. */
+import { asError, GenyExecutorError, StageError } from "../contract/errors.ts";
+import type { JsonObject } from "../contract/schema.ts";
+import { Broken, type StageContext } from "../contract/stage.ts";
+import type { StateKey } from "../contract/state.ts";
+import type { BoundStage } from "./plan.ts";
+import type { Run } from "./run.ts";
+
+/** So many names of entered stages are kept of a turn. */
+const HISTORY = 2000;
+/** Milliseconds that a stage has, once the run is aborted, to hand over what it has. */
+const PATIENCE = 250;
+
+export class Walk {
+  /** Event types that stages emitted in this pass. */
+  readonly seen = new Set<string>();
+  /** The stage that was entered last; undefined while one is refreshed. */
+  last: BoundStage | undefined;
+  readonly #run: Run;
+  readonly #history: string[] = [];
+  readonly #contexts = new Map<BoundStage, StageContext>();
+  #signal: AbortSignal;
+  #messages = 0;
+  /** Ends the wait for the stage that is running. */
+  #stop: ((reason: unknown) => void) | undefined;
+  #patience: NodeJS.Timeout | undefined;
+  readonly #onAbort = () => {
+    this.#patience = setTimeout(() => this.#stop?.(this.#signal.reason), PATIENCE);
+  };
+
+  constructor(run: Run) {
+    this.#run = run;
+    this.#signal = run.signal;
+    run.signal.addEventListener("abort", this.#onAbort);
+  }
+
+  /** From here on stages obey another signal: that of the grace time. */
+  follow(signal: AbortSignal): void {
+    clearTimeout(this.#patience);
+    this.#signal.removeEventListener("abort", this.#onAbort);
+    this.#signal = signal;
+    this.#contexts.clear();
+    signal.addEventListener("abort", this.#onAbort);
+  }
+
+  end(): void {
+    clearTimeout(this.#patience);
+    this.#signal.removeEventListener("abort", this.#onAbort);
+    this.#run.state = { ...this.#run.state, stageHistory: this.#history };
+  }
+
+  messageId(): string {
+    this.#messages += 1;
+    return `${this.#run.runId}.${this.#messages}`;
+  }
+
+  async enter(bound: BoundStage): Promise<void> {
+    const run = this.#run;
+    const { stage } = bound;
+    const { clock } = run.services;
+    this.last = bound;
+    this.#signal.throwIfAborted();
+    const reason = bound.active ? stage.bypass?.(run.state, bound) : "not active";
+    if (reason !== undefined) return run.publish("stage.bypass", stage.name, { reason });
+    if (this.#history.length < HISTORY) this.#history.push(stage.name);
+    run.publish("stage.enter", stage.name, {});
+    const from = clock.monotonic();
+    if (await this.#do(bound, "run")) run.publish("stage.exit", stage.name, { duration_ms: clock.monotonic() - from });
+  }
+
+  async refresh(bound: BoundStage): Promise<void> {
+    const { stage, active } = bound;
+    this.last = undefined;
+    this.#signal.throwIfAborted();
+    if (active && stage.refresh && stage.bypass?.(this.#run.state, bound) === undefined) await this.#do(bound, "refresh");
+  }
+
+  /** Runs one function of the stage and applies its patch. False: it failed and the stage mended it. */
+  async #do(bound: BoundStage, what: "run" | "refresh"): Promise<boolean> {
+    const run = this.#run;
+    const { stage } = bound;
+    const ctx = this.#contexts.get(bound) ?? this.#context(bound);
+    try {
+      const patch = stage[what]?.(run.state, ctx);
+      this.#apply(bound, patch instanceof Promise ? await this.#orAbort(patch) : patch);
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof Broken) this.#apply(bound, thrown.patch);
+      const error = thrown instanceof Broken ? thrown.cause : thrown;
+      if (this.#signal.aborted) throw this.#signal.reason;
+      const mended = await stage.recover?.(error, run.state, ctx);
+      const { message, code } = asError(error);
+      const exception_type = error instanceof Error ? error.name : typeof error;
+      run.publish("stage.error", stage.name, { error: message, code, exception_type, recovered: mended !== undefined });
+      if (mended === undefined) throw named(error, bound);
+      this.#apply(bound, mended);
+      return false;
+    }
+  }
+
+  /** The promise, or the signal's reason soon after it aborts: a stage that does not listen cannot hold the turn. */
+  #orAbort<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((ok, no) => {
+      this.#stop = no;
+      promise.then(ok, no);
+    });
+  }
+
+  #apply(bound: BoundStage, patch: object | undefined): void {
+    const keys = patch ? (Object.keys(patch) as StateKey[]) : [];
+    const wrong = keys.find((key) => !bound.mayWrite.has(key));
+    if (wrong !== undefined)
+      throw new StageError(`The stage "${bound.stage.name}" returned "${wrong}", which it does not declare in "writes".`, {
+        code: "exec.stage.bad_patch",
+        stage: bound.stage.name,
+        order: bound.order,
+        details: { key: wrong, writes: bound.stage.writes },
+      });
+    if (keys.length) this.#run.state = { ...this.#run.state, ...patch };
+  }
+
+  #context(bound: BoundStage): StageContext {
+    const run = this.#run;
+    const { name } = bound.stage;
+    const signal = this.#signal;
+    const emit = (type: string, data: JsonObject) => {
+      this.seen.add(type);
+      run.publish(type, name, data);
+    };
+    const call = { emit, step: run.step(signal), signal };
+    const { config, slots, chosen, modelOverride, toolBinding } = bound;
+    const ctx = { ...call, call, config, slots, chosen, modelOverride, toolBinding, services: run.services, messageId: () => this.messageId() };
+    this.#contexts.set(bound, ctx);
+    return ctx;
+  }
+}
+
+/** A foreign error gets the stage's name; an error of ours passes as it is. */
+const named = (error: unknown, { stage, order }: BoundStage): GenyExecutorError =>
+  error instanceof GenyExecutorError
+    ? error
+    : new StageError(`The stage "${stage.name}" failed: ${error instanceof Error ? error.message : String(error)}`, { stage: stage.name, order, cause: error });

@@ -1,0 +1,17 @@
+export * from "./contract/collect.ts";
+export * from "./contract/errors.ts";
+export { ENGINE_EVENTS, type PipelineEvent } from "./contract/events.ts";
+export type * from "./contract/host.ts";
+export type * from "./contract/manifest.ts";
+export * from "./contract/message.ts";
+export type * from "./contract/provider.ts";
+export * from "./contract/schema.ts";
+export type * from "./contract/services.ts";
+export { Broken, defineStage, type Stage, type StageContext } from "./contract/stage.ts";
+export * from "./contract/state.ts";
+export { type Call, defineStrategy, extend, many, one, type Step, type Strategy } from "./contract/strategy.ts";
+export * from "./contract/tool.ts";
+export * from "./contract/usage.ts";
+export { compile } from "./engine/compile.ts";
+export { systemClock } from "./engine/host.ts";
+export { tokens } from "./engine/tokens.ts";

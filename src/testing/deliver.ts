@@ -1,0 +1,141 @@
+/** Puts an answer on the socket, whole or broken as asked. Knows bytes and events, and no wire. */
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Fault } from "./script.ts";
+import type { SseEvent } from "./wires/wire.ts";
+
+export interface Delivery {
+  readonly status: number;
+  readonly headers: { readonly [name: string]: string };
+  /** The body: a list of events when it is streamed, else one text. */
+  readonly body: string | readonly SseEvent[];
+  readonly fault?: Fault | undefined;
+  /** What `error_event` sends, and `other_message` mixes in. */
+  readonly errorEvent?: SseEvent | undefined;
+  readonly otherEvents?: readonly SseEvent[] | undefined;
+  readonly delayMs: number;
+  readonly deltaDelayMs: number;
+  /** Ends every wait. */
+  readonly signal: AbortSignal;
+}
+
+/** Resolves when the answer is out, or the fault has run its course. Rejects with an AbortError when the signal ends it before. */
+export async function deliver(res: ServerResponse, delivery: Delivery): Promise<void> {
+  const { fault, signal } = delivery;
+  if (delivery.delayMs > 0) await sleep(delivery.delayMs, undefined, { signal });
+  if (fault?.kind === "cut_before_headers") return void res.destroy();
+  if (fault?.kind === "silence" && fault.after === "nothing") return silent(res, fault.limit_ms, signal);
+  res.writeHead(delivery.status, { ...delivery.headers });
+  if (fault?.kind === "silence" && fault.after === "headers") {
+    res.flushHeaders();
+    return silent(res, fault.limit_ms, signal);
+  }
+  const parts = partsOf(delivery);
+  const text = parts.join("");
+  if (fault?.kind === "split_utf8") return inShards(res, Buffer.from(text), signal);
+  if (fault?.kind === "drip") return dripping(res, Buffer.from(text), fault.ms ?? 1, signal);
+  if (fault?.kind === "cut" || fault?.kind === "silence") return broken(res, delivery, parts, fault);
+  if (fault?.kind === "slow_close") {
+    await write(res, text, signal);
+    await sleep(fault.ms ?? 1000, undefined, { signal });
+    return void res.end();
+  }
+  if (delivery.deltaDelayMs > 0 && parts.length > 1) {
+    await paced(res, parts, delivery.deltaDelayMs, signal);
+    return void res.end();
+  }
+  res.end(text);
+}
+
+/** The texts to write, one an event. */
+function partsOf({ body, fault, errorEvent, otherEvents }: Delivery): readonly string[] {
+  if (typeof body === "string") return [fault?.kind === "malformed_json" ? half(body) : body];
+  const crlf = fault?.kind === "splice" && fault.with.includes("crlf");
+  const encoded = altered(body, fault, errorEvent, otherEvents ?? []).map(encode);
+  const commented = fault?.kind === "splice" && fault.with.includes("comments") ? encoded.map((part) => `: a comment\n\n\n:\n${part}`) : encoded;
+  return crlf ? commented.map((part) => part.replaceAll("\n", "\r\n")) : commented;
+}
+
+function altered(events: readonly SseEvent[], fault: Fault | undefined, error: SseEvent | undefined, other: readonly SseEvent[]): readonly SseEvent[] {
+  switch (fault?.kind) {
+    case "no_stop":
+      return events.filter((event) => !event.closing);
+    case "duplicate":
+      return events.flatMap((event, i) => (fault.event === undefined || fault.event === i ? [event, event] : [event]));
+    case "malformed_json": {
+      const at = fault.event ?? Math.floor(events.length / 2);
+      return events.map((event, i) => (i === at ? { ...event, data: half(event.data) } : event));
+    }
+    case "error_event":
+      return [...events.slice(0, fault.after ?? 3), ...(error ? [error] : [])];
+    case "splice":
+      return events.flatMap((event, i) => [
+        ...(fault.with.includes("unknown_events") ? [{ event: "event_of_tomorrow", data: '{"type":"event_of_tomorrow","index":0}' }] : []),
+        event,
+        ...(fault.with.includes("other_message") && other[i] ? [other[i]] : []),
+      ]);
+    default:
+      return events;
+  }
+}
+
+const half = (text: string): string => text.slice(0, Math.max(1, Math.floor(text.length / 2)));
+const encode = ({ event, data }: SseEvent): string => `${event === undefined ? "" : `event: ${event}\n`}data: ${data}\n\n`;
+
+async function write(res: ServerResponse, part: string | Uint8Array, signal: AbortSignal): Promise<void> {
+  if (!res.write(part)) await once(res, "drain", { signal });
+}
+
+/** Resolves when the bytes have left the process, so that a cut after them does not swallow them. */
+const flushed = (res: ServerResponse, part: string): Promise<void> =>
+  new Promise((resolve, reject) => res.write(part, (error) => (error ? reject(error) : resolve())));
+
+async function silent(res: ServerResponse, limitMs = 30_000, signal: AbortSignal): Promise<void> {
+  await sleep(limitMs, undefined, { signal });
+  res.destroy();
+}
+
+async function paced(res: ServerResponse, parts: readonly (string | Uint8Array)[], ms: number, signal: AbortSignal): Promise<void> {
+  for (const [i, part] of parts.entries()) {
+    if (i > 0) await sleep(ms, undefined, { signal });
+    await write(res, part, signal);
+  }
+}
+
+async function broken(
+  res: ServerResponse,
+  { body, deltaDelayMs, signal }: Delivery,
+  parts: readonly string[],
+  fault: Extract<Fault, { readonly kind: "cut" | "silence" }>,
+): Promise<void> {
+  const after = typeof fault.after === "number" ? fault.after : 3;
+  const kept = typeof body === "string" ? [half(body)] : parts.slice(0, after);
+  if (deltaDelayMs > 0) await paced(res, kept, deltaDelayMs, signal);
+  else if (kept.length) await flushed(res, kept.join(""));
+  else res.flushHeaders();
+  if (fault.kind === "silence") return silent(res, fault.limit_ms, signal);
+  if (!kept.length || deltaDelayMs > 0) await sleep(1, undefined, { signal });
+  res.destroy();
+}
+
+/** Writes of 1 to 3 bytes; a byte beyond ASCII always goes alone. */
+async function inShards(res: ServerResponse, bytes: Buffer, signal: AbortSignal): Promise<void> {
+  for (let at = 0, n = 0; at < bytes.length; n++) {
+    const ascii = bytes.subarray(at, at + 1 + (n % 3)).findIndex((byte) => byte >= 0x80);
+    const size = ascii < 0 ? 1 + (n % 3) : Math.max(1, ascii);
+    await write(res, bytes.subarray(at, at + size), signal);
+    at += size;
+  }
+  res.end();
+}
+
+async function dripping(res: ServerResponse, bytes: Buffer, ms: number, signal: AbortSignal): Promise<void> {
+  await paced(
+    res,
+    Array.from(bytes, (_, i) => bytes.subarray(i, i + 1)),
+    ms,
+    signal,
+  );
+  res.end();
+}

@@ -1,0 +1,69 @@
+/** What Anthropic's API refuses with a 400, as far as a harness can get it wrong: shape, empty texts, unpaired tool calls, unsigned thinking. */
+import type { Json, JsonObject } from "../../contract/schema.ts";
+
+export const isObject = (value: Json | undefined): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** A message's content (or a system prompt, or a tool's result) as blocks. */
+export const blocks = (content: Json | undefined): readonly JsonObject[] =>
+  typeof content === "string" ? [{ type: "text", text: content }] : Array.isArray(content) ? content.filter(isObject) : [];
+
+/** The first thing wrong with a request's body, in words close to the vendor's, or null. */
+export function refuseMessages(body: Json | undefined): string | null {
+  if (!isObject(body)) return "The request body is not valid JSON";
+  if (typeof body.model !== "string" || !body.model) return "model: Field required";
+  if (!Number.isInteger(body.max_tokens) || Number(body.max_tokens) < 1) return "max_tokens: Input should be a whole number greater than or equal to 1";
+  if (!Array.isArray(body.messages)) return "messages: Field required";
+  if (!body.messages.length) return "messages: at least one message is required";
+  return refuseThinking(body.thinking) ?? refuseTools(body.tools) ?? refuseTurns(body.messages);
+}
+
+function refuseThinking(thinking: Json | undefined): string | null {
+  if (!isObject(thinking) || thinking.type !== "enabled") return null;
+  return Number(thinking.budget_tokens) >= 1024 ? null : "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024";
+}
+
+function refuseTools(tools: Json | undefined): string | null {
+  const names = (Array.isArray(tools) ? tools : []).filter(isObject).map((tool) => tool.name);
+  return new Set(names).size === names.length ? null : "tools: Tool names must be unique.";
+}
+
+const unpaired = (at: number, ids: readonly string[]): string =>
+  `messages.${at}: \`tool_use\` ids were found without \`tool_result\` blocks immediately after: ${ids.join(", ")}`;
+
+/** Messages of one role in a row are one message, as the vendor takes them. `at` is the place of the last of them. */
+function merged(turns: readonly JsonObject[]): { at: number; role: Json | undefined; said: readonly JsonObject[] }[] {
+  const out: { at: number; role: Json | undefined; said: readonly JsonObject[] }[] = [];
+  for (const [at, turn] of turns.entries()) {
+    const last = out.at(-1);
+    if (last && last.role === turn.role) out[out.length - 1] = { at, role: turn.role, said: [...last.said, ...blocks(turn.content)] };
+    else out.push({ at, role: turn.role, said: blocks(turn.content) });
+  }
+  return out;
+}
+
+function refuseTurns(turns: readonly Json[]): string | null {
+  const odd = turns.findIndex((turn) => !isObject(turn) || !["user", "assistant", "system"].includes(String(turn.role)));
+  if (odd >= 0) return `messages.${odd}.role: Input should be 'user', 'assistant' or 'system'`;
+  const said = merged(turns.filter(isObject));
+  if (said.find((turn) => turn.role !== "system")?.role !== "user") return 'messages: first message must use the "user" role';
+  let open: readonly string[] = [];
+  for (const turn of said) {
+    const answered = turn.said.filter((b) => b.type === "tool_result").map((b) => String(b.tool_use_id));
+    const missing = open.filter((id) => !answered.includes(id));
+    if (missing.length) return unpaired(turn.at - 1, missing);
+    const stray = answered.find((id) => !open.includes(id));
+    if (stray !== undefined) {
+      return `messages.${turn.at}: unexpected \`tool_use_id\` found in \`tool_result\` blocks: ${stray}. It has no \`tool_use\` in the previous message`;
+    }
+    const bad = refuseBlocks(turn.said, `messages.${turn.at}`);
+    if (bad) return bad;
+    open = turn.role === "assistant" ? turn.said.filter((b) => b.type === "tool_use").map((b) => String(b.id)) : [];
+  }
+  return open.length ? unpaired(turns.length - 1, open) : null;
+}
+
+function refuseBlocks(said: readonly JsonObject[], path: string): string | null {
+  if (said.some((b) => b.type === "text" && !b.text)) return `${path}: text content blocks must be non-empty`;
+  const unsigned = said.findIndex((b) => b.type === "thinking" && typeof b.signature !== "string");
+  return unsigned < 0 ? null : `${path}.content.${unsigned}.thinking.signature: Field required`;
+}
