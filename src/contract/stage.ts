@@ -68,6 +68,8 @@ export interface Stage<
   run(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Patch<W>>;
   /** Setup stages: between two passes of the loop. */
   refresh?(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Patch<W>>;
+  /** Loop stages: at the start of a pass, before the first of them runs. For what must be set before the model is asked. */
+  prepare?(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Patch<W>>;
   /** A patch that mends the failure; undefined lets it pass on. */
   recover?(error: unknown, state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Patch<W> | undefined>;
 }
@@ -81,6 +83,7 @@ export const defineStage = <
   E extends EventDefs,
   P extends Exact<P, W>,
   Q extends Exact<Q, W> = {},
+  O extends Exact<O, W> = {},
 >(stage: {
   name: N;
   about: string;
@@ -97,5 +100,6 @@ export const defineStage = <
   bypass?(state: Read<R>, ctx: Pick<StageContext<S, E, C>, "config" | "chosen">): string | undefined;
   run(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<P>;
   refresh?(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Q>;
+  prepare?(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<O>;
   recover?(error: unknown, state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Patch<W> | undefined>;
 }): Stage<N, R, W, C, S, E> => stage as never;

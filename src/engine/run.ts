@@ -29,6 +29,7 @@ export const runTurn = async (run: Run): Promise<void> => {
     for (;;) {
       run.state = { ...run.state, passes: run.state.passes + 1 };
       walk.seen.clear();
+      for (const stage of loop) await walk.prepare(stage);
       for (const stage of loop) await walk.enter(stage);
       if (!continues(run)) break;
       for (const stage of setup) await walk.refresh(stage);

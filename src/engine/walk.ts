@@ -68,15 +68,21 @@ export class Walk {
     if (await this.#do(bound, "run")) run.publish("stage.exit", stage.name, { duration_ms: clock.monotonic() - from });
   }
 
-  async refresh(bound: BoundStage): Promise<void> {
+  /** A setup stage between two passes. */
+  refresh(bound: BoundStage): Promise<unknown> | undefined {
     const { stage, active } = bound;
     this.last = undefined;
     this.#signal.throwIfAborted();
-    if (active && stage.refresh && stage.bypass?.(this.#run.state, bound) === undefined) await this.#do(bound, "refresh");
+    if (active && stage.refresh && stage.bypass?.(this.#run.state, bound) === undefined) return this.#do(bound, "refresh");
+  }
+
+  /** A loop stage before a pass. */
+  prepare(bound: BoundStage): Promise<unknown> | undefined {
+    if (bound.active && bound.stage.prepare) return this.#do(bound, "prepare");
   }
 
   /** Runs one function of the stage and applies its patch. False: it failed and the stage mended it. */
-  async #do(bound: BoundStage, what: "run" | "refresh"): Promise<boolean> {
+  async #do(bound: BoundStage, what: "run" | "refresh" | "prepare"): Promise<boolean> {
     const run = this.#run;
     const { stage } = bound;
     const ctx = this.#contexts.get(bound) ?? this.#context(bound);

@@ -1,0 +1,130 @@
+/** The manifest as a value: read, written, and kept as it was, unknown keys too. */
+import { ConfigError, type Finding } from "../contract/errors.ts";
+import type { ManifestDocument, StageEntry } from "../contract/manifest.ts";
+import { asJson } from "../contract/message.ts";
+import type { JsonObject } from "../contract/schema.ts";
+import { nearest } from "../contract/nearest.ts";
+
+export const VERSION = "3.0";
+const TOP: readonly string[] = ["version", "metadata", "model", "pipeline", "stages", "tools", "host_selections", "subagents", "memory", "$schema"];
+const ENTRY: readonly string[] = ["order", "name", "active", "artifact", "strategies", "strategy_configs", "config", "tool_binding", "model_override", "chain_order"];
+
+/** A pipeline as one JSON document: `*.geny-env.json`. The value never changes; `toJSON` gives a copy. */
+export class EnvironmentManifest {
+  readonly #document: ManifestDocument;
+  /** What reading it found that is no error. */
+  readonly findings: readonly Finding[];
+
+  private constructor(document: ManifestDocument, findings: readonly Finding[]) {
+    this.#document = document;
+    this.findings = findings;
+  }
+
+  /** Takes a document of version 3.0. Throws `ConfigError` with every finding when its form is wrong. The input is not kept. */
+  static fromJSON(document: unknown): EnvironmentManifest {
+    const copy = copyOf(document);
+    const findings = formOf(copy);
+    if (findings.some((f) => f.severity === "error")) throw new ConfigError(findings);
+    return new EnvironmentManifest(copy as ManifestDocument, findings);
+  }
+
+  /** Reads a file. `strict` (default): a finding that is no error is kept in `findings`; an error throws in either case. */
+  static async load(path: string | URL, _options: { strict?: boolean } = {}): Promise<EnvironmentManifest> {
+    const { readFile } = await import("node:fs/promises");
+    const text = await readFile(path, "utf8");
+    let document: unknown;
+    try {
+      document = JSON.parse(text);
+    } catch (error) {
+      throw new ConfigError([{ severity: "error", code: "json.invalid", path: "", message: `${String(path)} is not JSON: ${(error as Error).message}` }]);
+    }
+    return EnvironmentManifest.fromJSON(document);
+  }
+
+  /** Writes the document with an indent of 2, at once or not at all. */
+  async save(path: string | URL): Promise<void> {
+    const { rename, writeFile, rm } = await import("node:fs/promises");
+    const target = path instanceof URL ? (await import("node:url")).fileURLToPath(path) : path;
+    const temporary = `${target}.${process.pid}.tmp`;
+    try {
+      await writeFile(temporary, `${JSON.stringify(this.#document, null, 2)}\n`, { flush: true });
+      await rename(temporary, target);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  toJSON(): ManifestDocument {
+    return copyOf(this.#document) as ManifestDocument;
+  }
+}
+
+const copyOf = (document: unknown): unknown => asJson(document);
+const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What is wrong with a document's form. Names of stages, slots and strategies are `compile`'s business. */
+const formOf = (document: unknown): Finding[] => {
+  const findings: Finding[] = [];
+  const add = (severity: Finding["severity"], code: string, path: string, message: string, suggestion?: string) =>
+    findings.push({ severity, code, path, message, suggestion });
+  if (!isObject(document)) {
+    add("error", "form.invalid", "", "must be a JSON object");
+    return findings;
+  }
+  for (const key of Object.keys(document))
+    if (!TOP.includes(key)) add("warning", "manifest.unknown_key", key, "is not a known key; it is kept", nearest(key, TOP));
+  if (document.version !== VERSION)
+    add("error", "version.unsupported", "version", `must be "${VERSION}", not ${JSON.stringify(document.version)}: this release reads no other version`);
+  for (const key of ["metadata", "model", "pipeline", "tools"])
+    if (document[key] !== undefined && !isObject(document[key])) add("error", "form.invalid", key, "must be an object");
+  if (!Array.isArray(document.stages)) add("error", "form.invalid", "stages", "must be a list of stage entries");
+  else document.stages.forEach((entry, i) => formOfEntry(entry, `stages[${i}]`, add));
+  return findings;
+};
+
+const formOfEntry = (
+  entry: unknown,
+  path: string,
+  add: (severity: Finding["severity"], code: string, path: string, message: string, suggestion?: string) => void,
+): void => {
+  if (!isObject(entry)) return add("error", "form.invalid", path, "must be an object");
+  for (const key of Object.keys(entry))
+    if (!ENTRY.includes(key)) add("warning", "stage.unknown_key", `${path}.${key}`, "is not a known key; it is kept", nearest(key, ENTRY));
+  if (typeof entry.name !== "string") add("error", "form.invalid", `${path}.name`, "must be the stage's name");
+  if (entry.active !== undefined && typeof entry.active !== "boolean") add("error", "form.invalid", `${path}.active`, "must be true or false");
+  for (const key of ["strategies", "strategy_configs", "config", "chain_order"])
+    if (entry[key] !== undefined && !isObject(entry[key])) add("error", "form.invalid", `${path}.${key}`, "must be an object");
+  for (const key of ["tool_binding", "model_override"])
+    if (entry[key] !== undefined && entry[key] !== null && !isObject(entry[key])) add("error", "form.invalid", `${path}.${key}`, "must be an object or null");
+};
+
+/** A whole entry, as files have it. */
+export const entryOf = (given: StageEntry): StageEntry => ({
+  active: true,
+  artifact: "default",
+  strategies: {},
+  strategy_configs: {},
+  config: {},
+  tool_binding: null,
+  model_override: null,
+  chain_order: {},
+  ...given,
+});
+
+/** A whole document around its stages. */
+export const documentOf = (given: Partial<ManifestDocument> & { readonly stages: readonly StageEntry[] }, id: string, now: string): ManifestDocument => {
+  const { stages, metadata, ...rest } = given;
+  return {
+    version: VERSION,
+    metadata: { id, name: "", description: "", author: "", tags: [], created_at: now, updated_at: now, base_preset: "", ...metadata },
+    model: {},
+    pipeline: {},
+    ...rest,
+    stages: stages.map((s) => {
+      const { order, name, ...more } = entryOf(s);
+      return { order, name, ...more };
+    }),
+    tools: { built_in: [], adhoc: [], mcp_servers: [], external: [], scope: {}, ...rest.tools },
+    host_selections: { hooks: ["*"], skills: ["*"], permissions: ["*"], ...rest.host_selections },
+  };
+};

@@ -1,0 +1,2 @@
+export { EnvironmentManifest } from "./document.ts";
+export { MODEL, PIPELINE_SETTINGS } from "./settings.ts";
