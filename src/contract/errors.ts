@@ -22,11 +22,23 @@ type Row = { readonly category: ErrorCategory | null; readonly recoverable: bool
 /** `own`: a code that this implementation added; the Python program has it not. */
 export const ERRORS = {
   "exec.api.auth.invalid_key": { category: "auth", recoverable: false, about: "The provider refused the key. Check the credentials." },
-  "exec.api.auth.expired": { category: "auth", recoverable: false, about: "The provider says that the credentials have expired. Renew them." },
-  "exec.api.rate_limited": { category: "rate_limited", recoverable: true, about: "The provider's rate limit. Wait for `retryAfter` seconds." },
+  "exec.api.auth.expired": {
+    category: "auth",
+    recoverable: false,
+    about: "The provider says that the credentials have expired. Renew them.",
+  },
+  "exec.api.rate_limited": {
+    category: "rate_limited",
+    recoverable: true,
+    about: "The provider's rate limit. Wait for `retryAfter` seconds.",
+  },
   "exec.api.timeout": { category: "timeout", recoverable: true, about: "The provider did not answer in time." },
   "exec.api.network": { category: "network", recoverable: true, about: "The connection could not be made, or broke." },
-  "exec.api.token_limit": { category: "token_limit", recoverable: false, about: "The request is larger than the model's context. Compact or shorten it." },
+  "exec.api.token_limit": {
+    category: "token_limit",
+    recoverable: false,
+    about: "The request is larger than the model's context. Compact or shorten it.",
+  },
   "exec.api.bad_request": { category: "bad_request", recoverable: false, about: "The provider refused the request as malformed." },
   "exec.api.server_error": { category: "server_error", recoverable: true, about: "The provider failed or is overloaded." },
   "exec.api.terminal": { category: "terminal", recoverable: false, about: "No route is left: every account or hop has failed." },
@@ -38,16 +50,29 @@ export const ERRORS = {
   "exec.cli.auth_failed": { category: "cli_auth_failed", recoverable: false, about: "The CLI is not logged in, or its key was refused." },
   "exec.cli.timeout": { category: "cli_timeout", recoverable: true, about: "The CLI did not answer in time." },
   "exec.cli.protocol_error": { category: "cli_protocol_error", recoverable: true, about: "The CLI's output could not be read." },
-  "exec.cli.permission_denied": { category: "cli_permission_denied", recoverable: false, about: "The CLI refused for want of a permission." },
+  "exec.cli.permission_denied": {
+    category: "cli_permission_denied",
+    recoverable: false,
+    about: "The CLI refused for want of a permission.",
+  },
   "exec.cli.exited": { category: null, recoverable: true, about: "The CLI ended with a failure of no other class." },
   "exec.pipeline.not_initialized": { category: null, recoverable: false, about: "The pipeline cannot run: it is closed or lacks a part." },
-  "exec.pipeline.invalid_manifest": { category: null, recoverable: false, about: "The manifest or configuration is wrong; every finding is listed." },
+  "exec.pipeline.invalid_manifest": {
+    category: null,
+    recoverable: false,
+    about: "The manifest or configuration is wrong; every finding is listed.",
+  },
   "exec.pipeline.cancelled": { category: null, recoverable: false, about: "The run was cancelled.", own: true },
   "exec.pipeline.busy": { category: null, recoverable: true, about: "The session is running a turn.", own: true },
   "exec.pipeline.timeout": { category: null, recoverable: true, about: "The turn took longer than `maxTurnMs`.", own: true },
   "exec.stage.failed": { category: null, recoverable: false, about: "A stage threw." },
   "exec.stage.guard_rejected": { category: null, recoverable: false, about: "A guard refused the turn." },
-  "exec.stage.bad_patch": { category: null, recoverable: false, about: "A stage returned a key that it does not declare in `writes`.", own: true },
+  "exec.stage.bad_patch": {
+    category: null,
+    recoverable: false,
+    about: "A stage returned a key that it does not declare in `writes`.",
+    own: true,
+  },
   "exec.tool.unknown": { category: null, recoverable: false, about: "No tool has that name." },
   "exec.tool.invalid_input": { category: null, recoverable: false, about: "The input does not fit the tool's schema." },
   "exec.tool.access_denied": { category: null, recoverable: false, about: "A rule, a hook or a person denied the call." },
@@ -137,8 +162,12 @@ export class ConfigError extends PipelineError {
   override name = "ConfigError";
   readonly findings: readonly Finding[];
   constructor(findings: readonly Finding[]) {
-    const lines = findings.filter((f) => f.severity === "error").map((f) => `  ${f.path || "(root)"}: ${f.message}${f.suggestion ? `. Did you mean "${f.suggestion}"?` : ""}`);
-    super(`The configuration has ${lines.length} error${lines.length === 1 ? "" : "s"}:\n${lines.join("\n")}`, { code: "exec.pipeline.invalid_manifest" });
+    const lines = findings
+      .filter((f) => f.severity === "error")
+      .map((f) => `  ${f.path || "(root)"}: ${f.message}${f.suggestion ? `. Did you mean "${f.suggestion}"?` : ""}`);
+    super(`The configuration has ${lines.length} error${lines.length === 1 ? "" : "s"}:\n${lines.join("\n")}`, {
+      code: "exec.pipeline.invalid_manifest",
+    });
     this.findings = findings;
   }
 }

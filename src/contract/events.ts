@@ -1,5 +1,5 @@
 /** The envelope of every event, and the events that the engine itself emits. Stages declare their own; the catalogue is the fold over all. */
-import { fields, flag, int, json, type JsonObject, number, object, oneOf, text } from "./schema.ts";
+import { fields, flag, int, type JsonObject, json, number, object, oneOf, text } from "./schema.ts";
 
 export interface PipelineEvent<D = JsonObject> {
   readonly type: string;

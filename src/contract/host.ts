@@ -45,7 +45,10 @@ export interface Host {
   readonly emitters?: {
     text?(text: string): unknown;
     callback?(state: State): unknown;
-    vtuber?(text: string, emotion: { readonly primary: string; readonly confidence: number; readonly scores: { readonly [name: string]: number } }): unknown;
+    vtuber?(
+      text: string,
+      emotion: { readonly primary: string; readonly confidence: number; readonly scores: { readonly [name: string]: number } },
+    ): unknown;
     tts?(text: string): unknown;
   };
   /** Stage 15, `callback`: a person's answer, or null for none. */
@@ -59,7 +62,12 @@ export interface Host {
   /** Stage 2, `static`. */
   readonly chunks?: readonly MemoryChunk[];
   /** Stage 3, `composable`. */
-  readonly promptBlocks?: { readonly blocks: readonly PromptBlock[]; readonly tail?: readonly PromptBlock[]; readonly asContentBlocks?: boolean; readonly separator?: string };
+  readonly promptBlocks?: {
+    readonly blocks: readonly PromptBlock[];
+    readonly tail?: readonly PromptBlock[];
+    readonly asContentBlocks?: boolean;
+    readonly separator?: string;
+  };
   /** Stage 3, `dynamic_persona`: asked once a turn. */
   persona?(state: State, call: Call): Promise<Persona> | Persona;
   /** Stage 2, `mcp_resource`, `memory_aware` and the like. */

@@ -14,7 +14,12 @@ export type MediaSource =
   | { readonly type: "file"; readonly file_id: string };
 export type ImageBlock = { readonly type: "image"; readonly source: MediaSource; readonly _meta?: JsonObject } & Cacheable;
 export type DocumentBlock = { readonly type: "document"; readonly source: MediaSource; readonly title?: string } & Cacheable;
-export type ToolUseBlock = { readonly type: "tool_use"; readonly id: string; readonly name: string; readonly input: JsonObject } & Cacheable;
+export type ToolUseBlock = {
+  readonly type: "tool_use";
+  readonly id: string;
+  readonly name: string;
+  readonly input: JsonObject;
+} & Cacheable;
 export type ToolResultBlock = {
   readonly type: "tool_result";
   readonly tool_use_id: string;
@@ -43,7 +48,12 @@ export interface Message {
   readonly content: string | readonly ContentBlock[];
 }
 /** What a host may hand in as history: ids and origins are filled in. */
-export type MessageInput = { readonly role: Role; readonly content: string | readonly ContentBlock[]; readonly id?: string; readonly origin?: Origin };
+export type MessageInput = {
+  readonly role: Role;
+  readonly content: string | readonly ContentBlock[];
+  readonly id?: string;
+  readonly origin?: Origin;
+};
 
 export const blocksOf = (message: Pick<Message, "content">): readonly ContentBlock[] =>
   typeof message.content === "string" ? (message.content ? [{ type: "text", text: message.content }] : []) : message.content;

@@ -23,7 +23,12 @@ export interface ModelRequest {
   /** Ask the provider to stream its wire. The events come either way. */
   readonly stream: boolean;
   /** Where to write cache marks: after the tools, after the stable prompt, after the messages with these indices. */
-  readonly cache: { readonly tools: boolean; readonly system: boolean; readonly messages: readonly number[]; readonly ttl: "5m" | "1h" } | null;
+  readonly cache: {
+    readonly tools: boolean;
+    readonly system: boolean;
+    readonly messages: readonly number[];
+    readonly ttl: "5m" | "1h";
+  } | null;
   /** A JSON Schema that the answer's text must match; providers without the capability never get one. */
   readonly outputSchema: JsonObject | null;
   /** What the call is for: "api", "s02.compact", … It stands in events and logs, not on the wire. */
@@ -53,7 +58,14 @@ export type ModelEvent =
   /** A piece of the call's arguments, as JSON text. */
   | { readonly type: "tool_call_delta"; readonly index: number; readonly json: string }
   /** The call is complete. `unparsed`: the arguments were not JSON; `input` is then `{ __unparsed_arguments__: text }`. */
-  | { readonly type: "tool_call"; readonly index: number; readonly id: string; readonly name: string; readonly input: JsonObject; readonly unparsed?: true }
+  | {
+      readonly type: "tool_call";
+      readonly index: number;
+      readonly id: string;
+      readonly name: string;
+      readonly input: JsonObject;
+      readonly unparsed?: true;
+    }
   /** A block that is kept as it is: redacted thinking, a server tool's. */
   | { readonly type: "block"; readonly index: number; readonly block: ContentBlock }
   /** A tool that the backend ran by itself: the call, or its result. Never run again. */

@@ -63,28 +63,66 @@ const make = (kind: FieldKind, base: () => v.GenericSchema<any, any>, o: Options
 const range = ({ min, max }: Options<any>): string =>
   min === undefined ? `at most ${max}` : max === undefined ? `at least ${min}` : `between ${min} and ${max}`;
 const inside = (size: (value: any) => number, what: string, o: Options<any>) =>
-  v.check((value: any) => (o.min === undefined || size(value) >= o.min) && (o.max === undefined || size(value) <= o.max), `${what} ${range(o)}`);
+  v.check(
+    (value: any) => (o.min === undefined || size(value) >= o.min) && (o.max === undefined || size(value) <= o.max),
+    `${what} ${range(o)}`,
+  );
 
 export const int = <const O extends Options<number>>(o: O): FieldOf<number, O> =>
-  make("integer", () => v.pipe(v.number("must be a whole number"), v.integer("must be a whole number"), inside((n) => n, "must be", o)), o);
+  make(
+    "integer",
+    () =>
+      v.pipe(
+        v.number("must be a whole number"),
+        v.integer("must be a whole number"),
+        inside((n) => n, "must be", o),
+      ),
+    o,
+  );
 export const number = <const O extends Options<number>>(o: O): FieldOf<number, O> =>
-  make("number", () => v.pipe(v.number("must be a number"), v.finite("must be finite"), inside((n) => n, "must be", o)), o);
+  make(
+    "number",
+    () =>
+      v.pipe(
+        v.number("must be a number"),
+        v.finite("must be finite"),
+        inside((n) => n, "must be", o),
+      ),
+    o,
+  );
 export const text = <const O extends Options<string>>(o: O): FieldOf<string, O> =>
-  make("string", () => v.pipe(v.string("must be text"), inside((s) => s.length, "its length must be", o)), o);
+  make(
+    "string",
+    () =>
+      v.pipe(
+        v.string("must be text"),
+        inside((s) => s.length, "its length must be", o),
+      ),
+    o,
+  );
 export const flag = <const O extends Options<boolean>>(o: O): FieldOf<boolean, O> =>
   make("boolean", () => v.boolean("must be true or false"), { widget: "toggle", ...o });
 export const oneOf = <const T extends string, const O extends Options<NoInfer<T>>>(values: readonly T[], o: O): FieldOf<T, O> =>
   make("select", () => v.picklist(values, `must be one of ${values.join(", ")}`), o, { options: values });
 export const list = <T, const O extends Options<readonly NoInfer<T>[]>>(item: Field<T, T, false>, o: O): FieldOf<readonly T[], O> =>
-  make("array", () => v.pipe(v.array(item.schema, "must be a list"), inside((a) => a.length, "its length must be", o)), o, { item });
+  make(
+    "array",
+    () =>
+      v.pipe(
+        v.array(item.schema, "must be a list"),
+        inside((a) => a.length, "its length must be", o),
+      ),
+    o,
+    { item },
+  );
 /** An object with values of one kind under names of the user's. */
 export const record = <T, const O extends Options<{ readonly [name: string]: NoInfer<T> }>>(
   item: Field<T, T, false>,
   o: O,
-): FieldOf<{ readonly [name: string]: T }, O> =>
-  make("object", () => v.pipe(plainObject, v.record(v.string(), item.schema)), o, { item });
+): FieldOf<{ readonly [name: string]: T }, O> => make("object", () => v.pipe(plainObject, v.record(v.string(), item.schema)), o, { item });
 /** Any JSON value. */
-export const json = <const O extends Options<Json>>(o: O): FieldOf<Json, O> => make("json", () => v.custom<Json>(isJson, "must be JSON"), o);
+export const json = <const O extends Options<Json>>(o: O): FieldOf<Json, O> =>
+  make("json", () => v.custom<Json>(isJson, "must be JSON"), o);
 /** Any JSON object. */
 export const object = <const O extends Options<JsonObject>>(o: O): FieldOf<JsonObject, O> =>
   make("object", () => v.pipe(plainObject, v.custom<JsonObject>(isJson, "must be JSON")), o);
@@ -111,7 +149,9 @@ type OptionalKeys<S> = { [K in keyof S]: S[K] extends Field<any, any, true> ? K 
 export type Flat<T> = { [K in keyof T]: T[K] };
 export type Output<C> = C extends Fields<infer S> ? { readonly [K in keyof S]: OutOf<S[K]> } : never;
 export type Input<C> =
-  C extends Fields<infer S> ? Flat<{ [K in Exclude<keyof S, OptionalKeys<S>>]: InOf<S[K]> } & { [K in OptionalKeys<S>]?: InOf<S[K]> }> : never;
+  C extends Fields<infer S>
+    ? Flat<{ [K in Exclude<keyof S, OptionalKeys<S>>]: InOf<S[K]> } & { [K in OptionalKeys<S>]?: InOf<S[K]> }>
+    : never;
 
 /** What is wrong with a value, where, and what would have been right. */
 export interface Problem {
@@ -153,7 +193,15 @@ export const check = <C extends Fields>(config: C, value: unknown): { value: Out
   return { value: out as Output<C>, problems };
 };
 
-const scalar = { string: "string", integer: "integer", number: "number", boolean: "boolean", select: "string", array: "array", object: "object" };
+const scalar = {
+  string: "string",
+  integer: "integer",
+  number: "number",
+  boolean: "boolean",
+  select: "string",
+  array: "array",
+  object: "object",
+};
 
 /** The JSON Schema of one field. */
 export const fieldSchema = (name: string, field: Field): JsonObject => {

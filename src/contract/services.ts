@@ -1,5 +1,5 @@
 /** What a stage may reach beside its state: one interface. Time, ids and randomness are here and nowhere else. */
-import type { Host, HitlDecision, HitlRequest } from "./host.ts";
+import type { HitlDecision, HitlRequest, Host } from "./host.ts";
 import type { Message } from "./message.ts";
 import type { Provider } from "./provider.ts";
 import type { Json, JsonObject } from "./schema.ts";

@@ -1,8 +1,9 @@
 /** A stage: what it reads, what it writes, which functions may be swapped in it, and one function that makes the patch. */
+
+import type { ModelSettings, ToolBinding } from "./manifest.ts";
 import type { Fields, Input, Output } from "./schema.ts";
 import type { Services } from "./services.ts";
 import type { State, StateKey } from "./state.ts";
-import type { ModelSettings, ToolBinding } from "./manifest.ts";
 import type { Call, Chosen, Slots, SlotValues } from "./strategy.ts";
 
 type Awaitable<T> = T | Promise<T>;

@@ -88,7 +88,12 @@ export const defineTool = <I = JsonObject>(tool: Tool<I>): Tool<I> => tool;
 
 /** What the tool answers the model, as events and state carry it. */
 export type ToolOutcome = {
-  readonly block: { readonly type: "tool_result"; readonly tool_use_id: string; readonly content: string | readonly ContentBlock[]; readonly is_error?: true };
+  readonly block: {
+    readonly type: "tool_result";
+    readonly tool_use_id: string;
+    readonly content: string | readonly ContentBlock[];
+    readonly is_error?: true;
+  };
   readonly isError: boolean;
   readonly mutations: JsonObject;
   readonly newMessages: readonly MessageInput[];

@@ -27,8 +27,14 @@ export const compile = ({ entries, places, services, unknownKeys }: CompileOptio
     const severity = entry.active === false ? "warning" : "error";
     const at = { path: `${path}.name`, severity } as const;
     if (!names.includes(entry.name))
-      findings.push({ ...at, code: "stage.unknown_name", message: `no stage is named "${entry.name}"`, suggestion: nearest(entry.name, names) });
-    else if (entryOf.has(entry.name)) findings.push({ ...at, code: "stage.duplicate_order", message: `the stage "${entry.name}" stands twice` });
+      findings.push({
+        ...at,
+        code: "stage.unknown_name",
+        message: `no stage is named "${entry.name}"`,
+        suggestion: nearest(entry.name, names),
+      });
+    else if (entryOf.has(entry.name))
+      findings.push({ ...at, code: "stage.duplicate_order", message: `the stage "${entry.name}" stands twice` });
     else entryOf.set(entry.name, { entry, path });
   });
   const bound = places.map((placed): BoundStage => {
@@ -36,8 +42,21 @@ export const compile = ({ entries, places, services, unknownKeys }: CompileOptio
     const active = placed.own || (found !== undefined && found.entry.active !== false);
     const report: Report = (finding) => findings.push({ severity: active ? "error" : "warning", ...finding });
     if (!active && placed.stage.required)
-      findings.push({ severity: "error", code: "stage.required_inactive", path: found?.path ?? "stages", message: `the stage "${placed.stage.name}" must be active` });
-    return bind(placed, active, found?.entry ?? { order: placed.order, name: placed.stage.name }, found?.path ?? "stages", services, unknownKeys, report);
+      findings.push({
+        severity: "error",
+        code: "stage.required_inactive",
+        path: found?.path ?? "stages",
+        message: `the stage "${placed.stage.name}" must be active`,
+      });
+    return bind(
+      placed,
+      active,
+      found?.entry ?? { order: placed.order, name: placed.stage.name },
+      found?.path ?? "stages",
+      services,
+      unknownKeys,
+      report,
+    );
   });
   const of = (phase: Phase) => bound.filter((b) => b.phase === phase);
   return { plan: { setup: of("setup"), loop: of("loop"), surface: of("surface") }, findings };
@@ -57,7 +76,12 @@ const bind = (
   const known = (key: "strategies" | "strategy_configs" | "chain_order", code: string) => {
     for (const slot of Object.keys(entry[key] ?? {}))
       if (!Object.hasOwn(stage.slots, slot))
-        report({ code, path: `${path}.${key}.${slot}`, message: `the stage "${stage.name}" has no slot "${slot}"`, suggestion: nearest(slot, slotNames) });
+        report({
+          code,
+          path: `${path}.${key}.${slot}`,
+          message: `the stage "${stage.name}" has no slot "${slot}"`,
+          suggestion: nearest(slot, slotNames),
+        });
   };
   known("strategies", "strategy.unknown_slot");
   known("strategy_configs", "strategy.unknown_slot");
@@ -72,7 +96,8 @@ const bind = (
   const chosen: Record<string, string | readonly string[]> = {};
   const strategies: ChosenStrategy[] = [];
   for (const [slot, definition] of Object.entries(stage.slots) as [string, One | Many][]) {
-    const picked = definition.kind === "one" ? pickOne(entry, path, slot, definition, report) : pickMany(entry, path, slot, definition, report);
+    const picked =
+      definition.kind === "one" ? pickOne(entry, path, slot, definition, report) : pickMany(entry, path, slot, definition, report);
     const made: unknown[] = [];
     const usedNames: string[] = [];
     const configs: Record<string, { [key: string]: unknown }> = {};
@@ -85,7 +110,13 @@ const bind = (
     const [first] = made;
     slots[slot] = definition.kind === "one" ? first : made;
     chosen[slot] = definition.kind === "one" ? (usedNames[0] ?? definition.default) : usedNames;
-    strategies.push({ slot, kind: definition.kind, names: picked.map((p) => p.name), available: Object.keys(definition.strategies).sort(), configs });
+    strategies.push({
+      slot,
+      kind: definition.kind,
+      names: picked.map((p) => p.name),
+      available: Object.keys(definition.strategies).sort(),
+      configs,
+    });
   }
   return {
     ...placed,
@@ -109,14 +140,29 @@ interface Pick {
 
 const pickOne = (entry: StageEntry, path: string, slot: string, definition: One, report: Report): Pick[] => {
   if (Object.hasOwn(entry.chain_order ?? {}, slot))
-    report({ code: "chain.unknown", path: `${path}.chain_order.${slot}`, message: `"${slot}" holds one strategy: name it in "strategies"` });
+    report({
+      code: "chain.unknown",
+      path: `${path}.chain_order.${slot}`,
+      message: `"${slot}" holds one strategy: name it in "strategies"`,
+    });
   const name = entry.strategies?.[slot] ?? definition.default;
-  return [{ name, config: entry.strategy_configs?.[slot], configPath: `${path}.strategy_configs.${slot}`, namePath: `${path}.strategies.${slot}` }];
+  return [
+    {
+      name,
+      config: entry.strategy_configs?.[slot],
+      configPath: `${path}.strategy_configs.${slot}`,
+      namePath: `${path}.strategies.${slot}`,
+    },
+  ];
 };
 
 const pickMany = (entry: StageEntry, path: string, slot: string, definition: Many, report: Report): Pick[] => {
   if (Object.hasOwn(entry.strategies ?? {}, slot))
-    report({ code: "strategy.unknown_slot", path: `${path}.strategies.${slot}`, message: `"${slot}" is a chain: list its items in "chain_order"` });
+    report({
+      code: "strategy.unknown_slot",
+      path: `${path}.strategies.${slot}`,
+      message: `"${slot}" is a chain: list its items in "chain_order"`,
+    });
   const order = entry.chain_order?.[slot] ?? definition.default;
   if (!Array.isArray(order)) {
     report({ code: "chain.unknown_impl", path: `${path}.chain_order.${slot}`, message: "must be a list of names" });
@@ -126,28 +172,58 @@ const pickMany = (entry: StageEntry, path: string, slot: string, definition: Man
   const base = `${path}.strategy_configs.${slot}`;
   for (const name of Object.keys(configs))
     if (!order.includes(name))
-      report({ severity: "warning", code: "strategy.config_unpaired", path: `${base}.${name}`, message: `"${name}" is not in the chain`, suggestion: nearest(name, order) });
+      report({
+        severity: "warning",
+        code: "strategy.config_unpaired",
+        path: `${base}.${name}`,
+        message: `"${name}" is not in the chain`,
+        suggestion: nearest(name, order),
+      });
   return order
     .map((name, i) => ({ name, config: configs[name], configPath: `${base}.${name}`, namePath: `${path}.chain_order.${slot}[${i}]` }))
     .filter((item) => {
       const known = Object.hasOwn(definition.strategies, item.name);
       const names = Object.keys(definition.strategies);
-      if (!known) report({ code: "chain.unknown_impl", path: item.namePath, message: `no item is named "${item.name}"`, suggestion: nearest(item.name, names) });
+      if (!known)
+        report({
+          code: "chain.unknown_impl",
+          path: item.namePath,
+          message: `no item is named "${item.name}"`,
+          suggestion: nearest(item.name, names),
+        });
       return known;
     });
 };
 
 /** Makes the strategy's function. A name that is not known, or waits for its host, gives way to the slot's default. */
-const create = (slot: One | Many, name: string, given: unknown, configPath: string, namePath: string, services: Services, report: Report) => {
+const create = (
+  slot: One | Many,
+  name: string,
+  given: unknown,
+  configPath: string,
+  namePath: string,
+  services: Services,
+  report: Report,
+) => {
   const strategies: Record<string, Strategy> = slot.strategies;
   const names = Object.keys(strategies);
   let use = name;
   let strategy = Object.hasOwn(strategies, name) ? strategies[name] : undefined;
   if (!strategy)
-    report({ code: "strategy.unknown_impl", path: namePath, message: `no strategy is named "${name}" (known: ${names.join(", ")})`, suggestion: nearest(name, names) });
+    report({
+      code: "strategy.unknown_impl",
+      path: namePath,
+      message: `no strategy is named "${name}" (known: ${names.join(", ")})`,
+      suggestion: nearest(name, names),
+    });
   const waits = strategy?.needs !== undefined && services.host[strategy.needs] === undefined;
   if (waits)
-    report({ severity: "warning", code: "strategy.needs_host", path: namePath, message: `"${name}" needs the host's "${strategy?.needs}"; until it is there ${slot.kind === "one" ? `"${slot.default}" acts` : "it does nothing"}` });
+    report({
+      severity: "warning",
+      code: "strategy.needs_host",
+      path: namePath,
+      message: `"${name}" needs the host's "${strategy?.needs}"; until it is there ${slot.kind === "one" ? `"${slot.default}" acts` : "it does nothing"}`,
+    });
   const checked = check(strategy?.config ?? ANYTHING, strategy ? given : {});
   for (const problem of checked.problems)
     report({ code: problem.kind === "unknown" ? "strategy.config_unknown_key" : "strategy.config_invalid", ...told(configPath, problem) });

@@ -1,6 +1,7 @@
 /** Where effects happen. The direct host runs them; nothing is recorded. */
-import type { Step } from "../contract/strategy.ts";
+
 import type { Clock } from "../contract/services.ts";
+import type { Step } from "../contract/strategy.ts";
 
 export type StepHost = (signal: AbortSignal) => Step;
 

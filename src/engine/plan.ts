@@ -1,4 +1,5 @@
 /** What `compile` makes of a manifest, and `run` goes through. */
+import { MutationError } from "../contract/errors.ts";
 import type { ModelSettings, ToolBinding } from "../contract/manifest.ts";
 import type { Stage } from "../contract/stage.ts";
 import type { StateKey } from "../contract/state.ts";
@@ -50,4 +51,23 @@ export const place = (layout: Layout): Placed[] => {
       return { stage, order, phase, own: false };
     }),
   );
+};
+
+/** Where a host's stage goes: beside a stage, or in its place. A stage is named, or numbered from 1 to 21. */
+export type Place = { readonly after: string | number } | { readonly before: string | number } | { readonly at: string | number };
+
+/** The places with one more stage, or with one replaced. Throws `MutationError` when there is no such place. */
+export const insert = (places: readonly Placed[], stage: Stage, where: Place): Placed[] => {
+  const [how, target] = Object.entries(where)[0] as ["after" | "before" | "at", string | number];
+  const at = places.findIndex((p) => (typeof target === "number" ? p.order === target && !p.own : p.stage.name === target));
+  const found = places[at];
+  if (!found)
+    throw new MutationError(`There is no stage ${JSON.stringify(target)} to put "${stage.name}" ${how}.`, { details: { target } });
+  const other = places.find((p, i) => p.stage.name === stage.name && !(how === "at" && i === at));
+  if (other) throw new MutationError(`A stage named "${stage.name}" stands already at ${other.order}.`, { details: { name: stage.name } });
+  const renamed = how === "at" && stage.name !== found.stage.name;
+  const placed = { ...found, stage, own: how === "at" ? found.own || renamed : true };
+  const next = [...places];
+  next.splice(how === "after" ? at + 1 : at, how === "at" ? 1 : 0, placed);
+  return next;
 };

@@ -43,7 +43,9 @@ export const closeTurn = (state: State, reason: "stopped" | "failed", error: unk
   const open = last?.role === "assistant" ? toolUses(last.content).filter((call) => !answered.has(call.id)) : [];
   const added: Message[] = [];
   if (open.length) {
-    const content = open.map((call) => ({ type: "tool_result", tool_use_id: call.id, content: `Not finished: ${why}.`, is_error: true }) as const);
+    const content = open.map(
+      (call) => ({ type: "tool_result", tool_use_id: call.id, content: `Not finished: ${why}.`, is_error: true }) as const,
+    );
     added.push({ id: messageId(), origin: "tool", role: "user", content });
   }
   if (last && (open.length || last.role === "user"))

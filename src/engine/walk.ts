@@ -135,7 +135,17 @@ export class Walk {
     };
     const call = { emit, step: run.step(signal), signal };
     const { config, slots, chosen, modelOverride, toolBinding } = bound;
-    const ctx = { ...call, call, config, slots, chosen, modelOverride, toolBinding, services: run.services, messageId: () => this.messageId() };
+    const ctx = {
+      ...call,
+      call,
+      config,
+      slots,
+      chosen,
+      modelOverride,
+      toolBinding,
+      services: run.services,
+      messageId: () => this.messageId(),
+    };
     this.#contexts.set(bound, ctx);
     return ctx;
   }
@@ -145,4 +155,8 @@ export class Walk {
 const named = (error: unknown, { stage, order }: BoundStage): GenyExecutorError =>
   error instanceof GenyExecutorError
     ? error
-    : new StageError(`The stage "${stage.name}" failed: ${error instanceof Error ? error.message : String(error)}`, { stage: stage.name, order, cause: error });
+    : new StageError(`The stage "${stage.name}" failed: ${error instanceof Error ? error.message : String(error)}`, {
+        stage: stage.name,
+        order,
+        cause: error,
+      });

@@ -2,12 +2,34 @@
 import { ConfigError, type Finding } from "../contract/errors.ts";
 import type { ManifestDocument, StageEntry } from "../contract/manifest.ts";
 import { asJson } from "../contract/message.ts";
-import type { JsonObject } from "../contract/schema.ts";
 import { nearest } from "../contract/nearest.ts";
+import type { JsonObject } from "../contract/schema.ts";
 
 export const VERSION = "3.0";
-const TOP: readonly string[] = ["version", "metadata", "model", "pipeline", "stages", "tools", "host_selections", "subagents", "memory", "$schema"];
-const ENTRY: readonly string[] = ["order", "name", "active", "artifact", "strategies", "strategy_configs", "config", "tool_binding", "model_override", "chain_order"];
+const TOP: readonly string[] = [
+  "version",
+  "metadata",
+  "model",
+  "pipeline",
+  "stages",
+  "tools",
+  "host_selections",
+  "subagents",
+  "memory",
+  "$schema",
+];
+const ENTRY: readonly string[] = [
+  "order",
+  "name",
+  "active",
+  "artifact",
+  "strategies",
+  "strategy_configs",
+  "config",
+  "tool_binding",
+  "model_override",
+  "chain_order",
+];
 
 /** A pipeline as one JSON document: `*.geny-env.json`. The value never changes; `toJSON` gives a copy. */
 export class EnvironmentManifest {
@@ -20,25 +42,33 @@ export class EnvironmentManifest {
     this.findings = findings;
   }
 
-  /** Takes a document of version 3.0. Throws `ConfigError` with every finding when its form is wrong. The input is not kept. */
-  static fromJSON(document: unknown): EnvironmentManifest {
+  /**
+   * Takes a document of version 3.0; the input is not kept. Throws `ConfigError` with every finding when its form is wrong. With `strict: false`
+   * a stage entry of wrong form is left out and stands in `findings` instead.
+   */
+  static fromJSON(document: unknown, { strict = true }: { strict?: boolean } = {}): EnvironmentManifest {
     const copy = copyOf(document);
     const findings = formOf(copy);
-    if (findings.some((f) => f.severity === "error")) throw new ConfigError(findings);
-    return new EnvironmentManifest(copy as ManifestDocument, findings);
+    const errors = findings.filter((f) => f.severity === "error");
+    const bad = new Set(errors.map((f) => /^stages\[(\d+)\]/.exec(f.path)?.[1]));
+    if (errors.length && (strict || bad.has(undefined))) throw new ConfigError(findings);
+    const read = copy as ManifestDocument;
+    return new EnvironmentManifest({ ...read, stages: read.stages.filter((_, i) => !bad.has(String(i))) }, findings);
   }
 
-  /** Reads a file. `strict` (default): a finding that is no error is kept in `findings`; an error throws in either case. */
-  static async load(path: string | URL, _options: { strict?: boolean } = {}): Promise<EnvironmentManifest> {
+  /** Reads a file, as `fromJSON`. Throws what the file system throws, and `ConfigError`. */
+  static async load(path: string | URL, options: { strict?: boolean } = {}): Promise<EnvironmentManifest> {
     const { readFile } = await import("node:fs/promises");
     const text = await readFile(path, "utf8");
     let document: unknown;
     try {
       document = JSON.parse(text);
     } catch (error) {
-      throw new ConfigError([{ severity: "error", code: "json.invalid", path: "", message: `${String(path)} is not JSON: ${(error as Error).message}` }]);
+      throw new ConfigError([
+        { severity: "error", code: "json.invalid", path: "", message: `${String(path)} is not JSON: ${(error as Error).message}` },
+      ]);
     }
-    return EnvironmentManifest.fromJSON(document);
+    return EnvironmentManifest.fromJSON(document, options);
   }
 
   /** Writes the document with an indent of 2, at once or not at all. */
@@ -74,7 +104,12 @@ const formOf = (document: unknown): Finding[] => {
   for (const key of Object.keys(document))
     if (!TOP.includes(key)) add("warning", "manifest.unknown_key", key, "is not a known key; it is kept", nearest(key, TOP));
   if (document.version !== VERSION)
-    add("error", "version.unsupported", "version", `must be "${VERSION}", not ${JSON.stringify(document.version)}: this release reads no other version`);
+    add(
+      "error",
+      "version.unsupported",
+      "version",
+      `must be "${VERSION}", not ${JSON.stringify(document.version)}: this release reads no other version`,
+    );
   for (const key of ["metadata", "model", "pipeline", "tools"])
     if (document[key] !== undefined && !isObject(document[key])) add("error", "form.invalid", key, "must be an object");
   if (!Array.isArray(document.stages)) add("error", "form.invalid", "stages", "must be a list of stage entries");
@@ -91,11 +126,13 @@ const formOfEntry = (
   for (const key of Object.keys(entry))
     if (!ENTRY.includes(key)) add("warning", "stage.unknown_key", `${path}.${key}`, "is not a known key; it is kept", nearest(key, ENTRY));
   if (typeof entry.name !== "string") add("error", "form.invalid", `${path}.name`, "must be the stage's name");
-  if (entry.active !== undefined && typeof entry.active !== "boolean") add("error", "form.invalid", `${path}.active`, "must be true or false");
+  if (entry.active !== undefined && typeof entry.active !== "boolean")
+    add("error", "form.invalid", `${path}.active`, "must be true or false");
   for (const key of ["strategies", "strategy_configs", "config", "chain_order"])
     if (entry[key] !== undefined && !isObject(entry[key])) add("error", "form.invalid", `${path}.${key}`, "must be an object");
   for (const key of ["tool_binding", "model_override"])
-    if (entry[key] !== undefined && entry[key] !== null && !isObject(entry[key])) add("error", "form.invalid", `${path}.${key}`, "must be an object or null");
+    if (entry[key] !== undefined && entry[key] !== null && !isObject(entry[key]))
+      add("error", "form.invalid", `${path}.${key}`, "must be an object or null");
 };
 
 /** A whole entry, as files have it. */
@@ -112,7 +149,11 @@ export const entryOf = (given: StageEntry): StageEntry => ({
 });
 
 /** A whole document around its stages. */
-export const documentOf = (given: Partial<ManifestDocument> & { readonly stages: readonly StageEntry[] }, id: string, now: string): ManifestDocument => {
+export const documentOf = (
+  given: Partial<ManifestDocument> & { readonly stages: readonly StageEntry[] },
+  id: string,
+  now: string,
+): ManifestDocument => {
   const { stages, metadata, ...rest } = given;
   return {
     version: VERSION,

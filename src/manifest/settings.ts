@@ -1,6 +1,6 @@
 /** The manifest's `model` and `pipeline` blocks: their keys, defaults and bounds, and the state keys that they set. */
 import type { Finding } from "../contract/errors.ts";
-import { check, type Fields, fields, flag, int, list, number, object, oneOf, type Output, text } from "../contract/schema.ts";
+import { check, type Fields, fields, flag, int, list, number, type Output, object, oneOf, text } from "../contract/schema.ts";
 import type { State } from "../contract/state.ts";
 
 const word = text({ about: "a text at which the model stops" });

@@ -1,0 +1,46 @@
+/** How a person writes a stage in TypeScript: a slot is a name or `{ use, ...config }`; config keys stand beside the slots in camelCase. */
+import type { StageEntry } from "../contract/manifest.ts";
+import type { Flat, Input, JsonObject } from "../contract/schema.ts";
+import { snake } from "../contract/state.ts";
+import type { Many, Name, One } from "../contract/strategy.ts";
+
+type ConfigOf<T> = T extends { config: infer C } ? Input<C> : never;
+type Choice<S> = { [K in Name<S>]: K | Flat<{ use: K } & ConfigOf<S[K]>> }[Name<S>];
+type SlotChoice<T> = T extends One<any, infer S> ? Choice<S> : T extends Many<any, infer S> ? readonly Choice<S>[] : never;
+type Camel<S> = S extends `${infer A}_${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
+type Definition = { slots: any; config: any; name: string };
+/** Reads `T["slots"]`: inferring the slots from `Stage<…>` would give those from before `extend`. */
+export type StageOptions<T extends Definition> = Flat<
+  { [K in keyof T["slots"]]?: SlotChoice<T["slots"][K]> } & { [K in keyof Input<T["config"]> as Camel<K & string>]?: Input<T["config"]>[K] }
+>;
+
+type Item = string | ({ readonly use: string } & JsonObject);
+const nameOf = (item: Item): string => (typeof item === "string" ? item : item.use);
+const configOf = (item: Item): JsonObject => {
+  if (typeof item === "string") return {};
+  const { use: _, ...config } = item;
+  return config;
+};
+
+/** The wire's entry. What is unknown goes through, so that `compile` finds it and says what would have been right. */
+export const stageEntry = (stage: Definition, order: number, options: { readonly [key: string]: unknown }): StageEntry => {
+  const strategies: Record<string, string> = {};
+  const configs: Record<string, JsonObject> = {};
+  const chains: Record<string, string[]> = {};
+  const config: Record<string, never> = {};
+  for (const [key, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    const slot: One | Many | undefined = Object.hasOwn(stage.slots, key) ? stage.slots[key] : undefined;
+    if (!slot) config[snake(key)] = value as never;
+    else if (slot.kind === "many") {
+      const items = value as readonly Item[];
+      chains[key] = items.map(nameOf);
+      const given = items.filter((item) => typeof item !== "string").map((item) => [nameOf(item), configOf(item)]);
+      if (given.length) configs[key] = Object.fromEntries(given);
+    } else {
+      strategies[key] = nameOf(value as Item);
+      if (typeof value !== "string") configs[key] = configOf(value as Item);
+    }
+  }
+  return { order, name: stage.name, active: true, strategies, strategy_configs: configs, config, chain_order: chains };
+};

@@ -1,0 +1,364 @@
+/** The composition root: a manifest and what only a host can give become a pipeline that runs turns. */
+import { asError, ConfigError, type Finding, GenyExecutorError, PipelineError } from "./contract/errors.ts";
+import type { PipelineEvent } from "./contract/events.ts";
+import type { HitlDecision, HitlRequest } from "./contract/host.ts";
+import type { ManifestDocument } from "./contract/manifest.ts";
+import { asJson, type MessageInput } from "./contract/message.ts";
+import type { Json, JsonObject } from "./contract/schema.ts";
+import type { Stage } from "./contract/stage.ts";
+import { beginTurn, type LoopDecision, newState, type State } from "./contract/state.ts";
+import { summarizeUsage } from "./contract/usage.ts";
+import { compile } from "./engine/compile.ts";
+import { describe, type StageDescription } from "./engine/describe.ts";
+import { type Bus, createBus, type Handler, type Tap } from "./engine/events.ts";
+import { directHost } from "./engine/host.ts";
+import { insert, type Place, type Placed, type Plan, place } from "./engine/plan.ts";
+import { type Run, runTurn } from "./engine/run.ts";
+import { EnvironmentManifest } from "./manifest/document.ts";
+import { type Settings, settingsOf } from "./manifest/settings.ts";
+import { type Environment, type Wiring, wire } from "./services.ts";
+import { PIPELINE } from "./stages/index.ts";
+
+/** Settings for one run; they win over everything else, and each is told by the event `config.override_applied`. */
+export interface ModelOverrides {
+  readonly model?: string;
+  readonly maxTokens?: number;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly thinkingEnabled?: boolean;
+  readonly thinkingBudgetTokens?: number;
+}
+export const ModelOverrides = (overrides: ModelOverrides): ModelOverrides => overrides;
+const OVERRIDES: Record<keyof ModelOverrides, string> = {
+  model: "model",
+  maxTokens: "max_tokens",
+  temperature: "temperature",
+  topP: "top_p",
+  thinkingEnabled: "thinking_enabled",
+  thinkingBudgetTokens: "thinking_budget_tokens",
+};
+
+export interface PipelineOptions extends Environment {
+  readonly manifest: EnvironmentManifest | ManifestDocument;
+  /** Definitions in place of ours, by stage name: made with `extend`, or a whole stage. */
+  readonly stages?: { readonly [name: string]: unknown };
+  /** Milliseconds that a turn may take. Default: no limit. */
+  readonly maxTurnMs?: number;
+  /** Milliseconds that closing a broken turn may take. Default 10000. */
+  readonly graceMs?: number;
+  /** `false`: what a manifest has wrong is dropped and stands in `pipeline.findings`. Default true: it throws. */
+  readonly strict?: boolean;
+  /** What an unknown key of a config is. Default "warning": it is kept, as a loaded manifest's must be. */
+  readonly unknownKeys?: "error" | "warning";
+}
+
+export interface RunOptions {
+  /** Cancels the run: the model's stream, tools, subprocesses, waits. */
+  readonly signal?: AbortSignal;
+  /** The state of an earlier turn, to go on from. */
+  readonly state?: State;
+  /** The history to go on from, in place of the state's. */
+  readonly messages?: readonly MessageInput[];
+  readonly sessionId?: string;
+  readonly overrides?: ModelOverrides;
+  readonly maxTurnMs?: number;
+  /** Told once, before the terminal event, however the turn ends. */
+  readonly onResult?: (result: RunResult) => void;
+}
+
+export interface RunResult {
+  /** False when the turn broke or ended with an error. */
+  readonly success: boolean;
+  readonly text: string;
+  /** What stage 21 made of it, or the text. */
+  readonly output: Json;
+  /** The provider's reason of the last answer; empty without one. */
+  readonly stopReason: string;
+  readonly decision: LoopDecision;
+  readonly completionSignal: string | null;
+  readonly completionDetail: string | null;
+  /** Passes of the loop: 1 for a plain answer. */
+  readonly iterations: number;
+  readonly usage: {
+    readonly calls: number;
+    readonly inputTokens: number;
+    readonly firstPromptTokens: number;
+    readonly maxPromptTokens: number;
+    readonly cacheReadTokens: number;
+    readonly cacheWriteTokens: number;
+    readonly outputTokens: number;
+    readonly cacheReadShare: number;
+  };
+  /** US dollars; null when a model that answered has no known price. */
+  readonly totalCostUsd: number | null;
+  readonly state: State;
+  readonly sessionId: string;
+  readonly runId: string;
+}
+
+export class Pipeline implements AsyncDisposable {
+  /** What the manifest has that is no error. */
+  readonly findings: readonly Finding[];
+  readonly #document: ManifestDocument;
+  readonly #options: PipelineOptions;
+  readonly #settings: Settings;
+  readonly #wiring: Wiring;
+  readonly #bus: Bus;
+  readonly #running = new Set<AbortController>();
+  #places: readonly Placed[];
+  #plan: Plan;
+  #closed = false;
+
+  /** Throws `ConfigError` with all findings. Missing credentials are no error here; they are one at first use. */
+  constructor(options: PipelineOptions) {
+    const manifest = options.manifest instanceof EnvironmentManifest ? options.manifest : EnvironmentManifest.fromJSON(options.manifest);
+    this.#options = options;
+    this.#document = manifest.toJSON();
+    const { settings, findings } = settingsOf(this.#document.model, this.#document.pipeline, options.unknownKeys ?? "warning");
+    this.#settings = settings;
+    this.#wiring = wire(options, this.#document.tools, providerOf(this.#document));
+    this.#bus = createBus(this.#wiring.services.clock, this.#wiring.services.log);
+    this.#places = place(PIPELINE).map((p) => ({ ...p, stage: (options.stages?.[p.stage.name] as Stage | undefined) ?? p.stage }));
+    const compiled = this.#compile(this.#places);
+    this.#plan = compiled.plan;
+    this.findings = [...manifest.findings, ...findings, ...this.#wiring.findings, ...compiled.findings];
+    if (options.strict !== false && this.findings.some((f) => f.severity === "error")) throw new ConfigError(this.findings);
+  }
+
+  /** A pipeline from a manifest or its plain JSON. Throws `ConfigError` with all findings. */
+  static async fromManifest(
+    manifest: EnvironmentManifest | ManifestDocument,
+    options: Omit<PipelineOptions, "manifest"> = {},
+  ): Promise<Pipeline> {
+    return new Pipeline({ ...options, manifest });
+  }
+
+  /** The tools that this pipeline offers. Changes are taken up by the next request. */
+  get tools() {
+    return this.#wiring.registry;
+  }
+
+  /** Runs one turn. Rejects for a failure, a refusal by a guard, or an abort; the error's `result` is then a `RunResult` too. */
+  async run(input: unknown, options: RunOptions = {}): Promise<RunResult> {
+    return this.#turn(input, options, this.#wiring.services.id("run_"));
+  }
+
+  /**
+   * Runs one turn and yields its events; the last one is `pipeline.complete`, `pipeline.error` or `pipeline.cancelled`. Then it throws, if the
+   * turn broke. Leaving the loop cancels the run.
+   */
+  runStream(input: unknown, options: RunOptions = {}): AsyncIterableIterator<PipelineEvent> {
+    const runId = this.#wiring.services.id("run_");
+    const left = new AbortController();
+    let tap: Tap | undefined;
+    let turn: Promise<unknown> | undefined;
+    const iterator: AsyncIterableIterator<PipelineEvent> = {
+      next: async () => {
+        if (!tap) {
+          const open = this.#bus.tap({ runId });
+          tap = open;
+          turn = this.#turn(input, { ...options, signal: either(left.signal, options.signal) }, runId).finally(() => open.close());
+          turn.catch(() => {});
+        }
+        const next = await tap.next();
+        if (next.done) await turn;
+        return next;
+      },
+      return: async () => {
+        left.abort(new PipelineError("The run was cancelled: its stream was left.", { code: "exec.pipeline.cancelled" }));
+        await tap?.return?.();
+        await turn?.catch(() => {});
+        return { done: true, value: undefined };
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
+  }
+
+  /** Events of every run from now on; with `replayFrom` first those after that sequence number that are still kept (2048). Ends at `close`. */
+  events(options: { replayFrom?: number } = {}): AsyncIterableIterator<PipelineEvent> {
+    return this.#bus.tap(options);
+  }
+
+  /**
+   * Calls the handler for each event of a type, of a `prefix.*` at any depth, or of `*`. Never waits for it; what it throws is logged. Gives
+   * the function that ends it.
+   */
+  on(pattern: string, handler: Handler): () => void {
+    return this.#bus.on(pattern, handler);
+  }
+
+  /** Puts a stage of the host's beside another (`{ after }`, `{ before }`) or in the place of one (`{ at: 7 }`). Runs under way keep theirs. */
+  registerStage(stage: Stage, where: Place): void {
+    const places = insert(this.#places, stage, where);
+    const compiled = this.#compile(places);
+    const errors = compiled.findings.filter((f) => f.severity === "error");
+    if (errors.length) throw new ConfigError(compiled.findings);
+    this.#places = places;
+    this.#plan = compiled.plan;
+  }
+
+  /** Puts a stage in the place of the one of that name. */
+  replaceStage(name: string, stage: Stage): void {
+    this.registerStage(stage, { at: name });
+  }
+
+  /** The stages as they stand: names, order, strategies and their configs. */
+  describe(): StageDescription[] {
+    return describe(this.#plan);
+  }
+
+  /** The manifest that makes this pipeline again. Stages that a host put in are not part of it. */
+  snapshot(): EnvironmentManifest {
+    return EnvironmentManifest.fromJSON(this.#document);
+  }
+
+  /** Approvals that wait for `resume`. */
+  listPendingHitl(): readonly HitlRequest[] {
+    return this.#wiring.approvals.list();
+  }
+  /** Answers an approval. Throws for an unknown token or decision. */
+  resume(token: string, decision: HitlDecision): void {
+    this.#wiring.approvals.resume(token, decision);
+  }
+  cancelPendingHitl(token: string): boolean {
+    return this.#wiring.approvals.cancel(token);
+  }
+
+  /** Cancels what runs, ends the streams and closes the providers. Safe to call twice. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const run of this.#running)
+      run.abort(new PipelineError("The run was cancelled: the pipeline was closed.", { code: "exec.pipeline.cancelled" }));
+    this.#bus.close();
+    await this.#wiring.close();
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #compile(places: readonly Placed[]) {
+    return compile({
+      entries: this.#document.stages,
+      places,
+      services: this.#wiring.services,
+      unknownKeys: this.#options.unknownKeys ?? "warning",
+    });
+  }
+
+  async #turn(input: unknown, options: RunOptions, runId: string): Promise<RunResult> {
+    if (this.#closed) throw new PipelineError("The pipeline is closed: make a new one.");
+    const { services } = this.#wiring;
+    const { overrides = {}, maxTurnMs = this.#options.maxTurnMs } = options;
+    const stop = new AbortController();
+    const cancel = () => stop.abort(cancelled(options.signal?.reason));
+    if (options.signal?.aborted) cancel();
+    options.signal?.addEventListener("abort", cancel, { once: true });
+    const late = () => stop.abort(new PipelineError(`The turn took longer than ${maxTurnMs} ms.`, { code: "exec.pipeline.timeout" }));
+    const timer = maxTurnMs === undefined ? undefined : setTimeout(late, maxTurnMs);
+    this.#running.add(stop);
+
+    const state = this.#begin(input, options);
+    const origin = { runId, sessionId: state.sessionId };
+    const run: Run = {
+      plan: this.#plan,
+      services,
+      runId,
+      state,
+      signal: stop.signal,
+      graceMs: this.#options.graceMs ?? 10_000,
+      publish: (type, stage, data) => this.#bus.publish(type, stage, run.state.iteration, origin, data),
+      step: directHost,
+    };
+    run.publish("pipeline.start", "", { input: preview(state.input) });
+    for (const [field, value] of Object.entries(overrides))
+      run.publish("config.override_applied", "", { field: OVERRIDES[field as keyof ModelOverrides], value, source: "per_run" });
+    try {
+      await runTurn(run);
+      const result = resultOf(run, true);
+      options.onResult?.(result);
+      run.publish("pipeline.complete", "", { result: { text: result.text, output: result.output }, ...bill(run) });
+      return result;
+    } catch (thrown) {
+      const error = asError(thrown);
+      const result = resultOf(run, false);
+      error.result = result;
+      options.onResult?.(result);
+      if (error.code === "exec.pipeline.cancelled") run.publish("pipeline.cancelled", "", bill(run));
+      else run.publish("pipeline.error", "", { error: error.message, code: error.code, exception_type: error.name, ...bill(run) });
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      options.signal?.removeEventListener("abort", cancel);
+      this.#running.delete(stop);
+    }
+  }
+
+  /** The state in which the turn begins. */
+  #begin(input: unknown, { state, messages, sessionId, overrides = {} }: RunOptions): State {
+    const { services } = this.#wiring;
+    const from = beginTurn(state ?? newState());
+    return {
+      ...from,
+      ...this.#settings,
+      ...overrides,
+      pipelineId: from.pipelineId || services.id("pl_"),
+      sessionId: sessionId ?? from.sessionId,
+      input: inputOf(input),
+      // Stage 1 gives ids and origins to messages that have none.
+      messages: messages === undefined ? from.messages : (messages as State["messages"]),
+    };
+  }
+}
+
+const providerOf = ({ stages }: ManifestDocument): string => String(stages.find((s) => s.name === "api")?.config?.provider ?? "anthropic");
+
+const inputOf = (input: unknown): Json => {
+  try {
+    return asJson(input);
+  } catch (cause) {
+    throw new GenyExecutorError("The input cannot be written as JSON.", { code: "exec.stage.failed", cause });
+  }
+};
+const preview = (input: Json): string => (typeof input === "string" ? input : JSON.stringify(input)).slice(0, 500);
+
+const cancelled = (reason: unknown): GenyExecutorError =>
+  reason instanceof GenyExecutorError
+    ? reason
+    : new PipelineError("The run was cancelled.", { code: "exec.pipeline.cancelled", cause: reason });
+
+const either = (a: AbortSignal, b: AbortSignal | undefined): AbortSignal => (b ? AbortSignal.any([a, b]) : a);
+
+const bill = ({ state }: Run): JsonObject => ({
+  iterations: state.passes,
+  total_cost_usd: state.totalCostUsd,
+  usage: summarizeUsage(state.turnTokenUsage),
+});
+
+const resultOf = ({ state, runId }: Run, whole: boolean): RunResult => {
+  const u = summarizeUsage(state.turnTokenUsage);
+  return {
+    success: whole && state.loopDecision !== "error",
+    text: state.finalText,
+    output: state.finalOutput ?? state.finalText,
+    stopReason: state.lastApiResponse?.stop_reason ?? "",
+    decision: state.loopDecision,
+    completionSignal: state.completionSignal,
+    completionDetail: state.completionDetail,
+    iterations: state.passes,
+    usage: {
+      calls: u.calls,
+      inputTokens: u.input_tokens,
+      firstPromptTokens: u.first_prompt_tokens,
+      maxPromptTokens: u.max_prompt_tokens,
+      cacheReadTokens: u.cache_read_tokens,
+      cacheWriteTokens: u.cache_write_tokens,
+      outputTokens: u.output_tokens,
+      cacheReadShare: u.cache_read_share,
+    },
+    totalCostUsd: state.totalCostUsd,
+    state,
+    sessionId: state.sessionId,
+    runId,
+  };
+};

@@ -1,0 +1,104 @@
+/** Five pipelines that are ready to use. Each is a manifest: `pipeline.snapshot()` shows it. */
+
+import { type BuilderOptions, type ModelOptions, PipelineBuilder, type PipelineSettingOptions } from "./builder.ts";
+import type { Tool } from "./contract/tool.ts";
+import type { Pipeline } from "./pipeline.ts";
+import type { ToolRegistry } from "./tools/registry.ts";
+
+export interface PresetOptions extends Omit<BuilderOptions, "tools" | "model">, ModelOptions, Omit<PipelineSettingOptions, "name"> {
+  /** Default: "anthropic", or what the form of the model's id says. */
+  readonly provider?: string;
+  readonly systemPrompt?: string;
+  readonly tools?: ToolRegistry | readonly Tool[];
+  /** Names of built-in tools; `["*"]` for all. */
+  readonly builtInTools?: readonly string[];
+  /** Passes of the loop in one turn. */
+  readonly maxTurns?: number;
+}
+
+type Preset = (options?: PresetOptions) => Pipeline;
+
+const MODEL_KEYS = [
+  "model",
+  "maxTokens",
+  "temperature",
+  "topP",
+  "topK",
+  "stopSequences",
+  "thinkingEnabled",
+  "thinkingBudgetTokens",
+  "thinkingType",
+  "thinkingDisplay",
+  "maxIterations",
+  "costBudgetUsd",
+  "contextWindowBudget",
+  "stream",
+  "singleTurn",
+] as const;
+
+const begin = (name: string, options: PresetOptions) => {
+  const { provider, systemPrompt, tools, builtInTools, maxTurns, ...rest } = options;
+  const settings = Object.fromEntries(MODEL_KEYS.filter((key) => rest[key] !== undefined).map((key) => [key, rest[key]]));
+  const environment = Object.fromEntries(Object.entries(rest).filter(([key]) => !(MODEL_KEYS as readonly string[]).includes(key)));
+  const builder = new PipelineBuilder(name, environment).withModel(settings);
+  if (provider) builder.withProvider(provider);
+  const withTools = () => builder.withTools({ ...(tools ? { registry: tools } : {}), ...(builtInTools ? { builtIn: builtInTools } : {}) });
+  return { builder, withTools };
+};
+
+/** Input, model, tokens, parse, yield: one answer. */
+const minimal: Preset = (options = {}) => begin("minimal", options).builder.build();
+
+/** A conversation with history, tools and a cached prompt. */
+const chat: Preset = (options = {}) => {
+  const { builder, withTools } = begin("chat", options);
+  withTools();
+  return builder
+    .withContext()
+    .withSystem({ prompt: options.systemPrompt ?? "You are a helpful assistant." })
+    .withGuard()
+    .withCache({ strategy: "system" })
+    .withLoop({ maxTurns: options.maxTurns ?? 20 })
+    .withMemory()
+    .build();
+};
+
+const all = (name: string, options: PresetOptions, prompt: string) => {
+  const { builder, withTools } = begin(name, options);
+  withTools();
+  return builder
+    .withContext()
+    .withSystem({ prompt: options.systemPrompt ?? prompt })
+    .withGuard()
+    .withCache({ strategy: "aggressive" })
+    .withStage("think")
+    .withToolReview()
+    .withAgent()
+    .withTaskRegistry()
+    .withEvaluate()
+    .withHitl()
+    .withLoop({ maxTurns: options.maxTurns ?? 50 })
+    .withEmit()
+    .withMemory()
+    .withSummarize()
+    .withPersist();
+};
+
+/** All 21 stages, for a task that takes many steps. */
+const agent: Preset = (options = {}) =>
+  all("agent", options, "You are an autonomous agent. Work step by step until the task is done.").build();
+
+/** One answer that judges another. */
+const evaluator: Preset = (options = {}) =>
+  begin("evaluator", options)
+    .builder.withSystem({ prompt: options.systemPrompt ?? "Judge the following answer: is it good, accurate and complete?" })
+    .withEvaluate()
+    .build();
+
+/** All 21 stages, with the emitters for an avatar's face and voice. */
+const genyVtuber: Preset = (options = {}) =>
+  all("geny-vtuber", options, "You are Geny, a friendly AI VTuber.")
+    .withEmit({ emitters: ["vtuber", "tts"] })
+    .build();
+
+export const PipelinePresets = { minimal, chat, agent, evaluator, genyVtuber } as const;

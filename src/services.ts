@@ -1,0 +1,169 @@
+/** Puts the parts together that a pipeline's stages may reach. */
+import { APIError, type Finding } from "./contract/errors.ts";
+import type { Host } from "./contract/host.ts";
+import type { Provider } from "./contract/provider.ts";
+import type { Json, JsonObject } from "./contract/schema.ts";
+import type { Clock, Logger, Price, Services } from "./contract/services.ts";
+import type { Tool } from "./contract/tool.ts";
+import { systemClock } from "./engine/host.ts";
+import { tokens } from "./engine/tokens.ts";
+import { type PendingApprovals, pendingApprovals } from "./policy/approvals.ts";
+import { CredentialBundle } from "./providers/credentials.ts";
+import { createPricing, providers as known, type ProviderOptions } from "./providers/index.ts";
+import { builtinTools } from "./tools/builtin/index.ts";
+import { createDispatcher } from "./tools/dispatch.ts";
+import { ToolRegistry } from "./tools/registry.ts";
+
+/** A provider, or how to make one from its credentials. */
+export type ProviderSource = Provider | ((options: ProviderOptions) => Provider | Promise<Provider>);
+
+export interface Environment {
+  readonly credentials?: CredentialBundle;
+  /** The key of the manifest's provider: short for `credentials`. */
+  readonly apiKey?: string;
+  readonly baseUrl?: string;
+  /** Own providers by the name that a manifest uses; they win over ours. */
+  readonly providers?: { readonly [name: string]: ProviderSource };
+  /** Tools that the host gives, beside the manifest's built-in ones. */
+  readonly tools?: ToolRegistry | readonly Tool[];
+  readonly host?: Host;
+  /** Absolute folder in which tools work. Default: the process's. */
+  readonly workingDir?: string;
+  /** Folders that file tools may touch. Default: anywhere. */
+  readonly allowedPaths?: readonly string[];
+  /** Folder for tool results that are too large for a message. Default: they are cut. */
+  readonly storagePath?: string;
+  /** Added to the environment that tools' subprocesses get. */
+  readonly env?: { readonly [name: string]: string };
+  /** US dollars for a million tokens, by model; wins over the table. */
+  readonly prices?: { readonly [model: string]: Price };
+  /** Used by providers in place of their own transport. */
+  readonly fetch?: typeof fetch;
+  readonly logger?: Partial<Logger>;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  /** New ids; `prefix` stands before what must be unique. */
+  readonly id?: (prefix: string) => string;
+}
+
+/** The services of one pipeline, and what only the pipeline itself may do with them. */
+export interface Wiring {
+  readonly services: Services;
+  readonly registry: ToolRegistry;
+  readonly approvals: PendingApprovals;
+  readonly findings: readonly Finding[];
+  close(): Promise<void>;
+}
+
+const quiet = () => {};
+const loggerOf = (given: Partial<Logger> = {}): Logger => ({ debug: quiet, info: quiet, warn: quiet, error: quiet, ...given });
+
+const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
+const randomId = (prefix: string): string => {
+  let id = prefix;
+  for (const byte of crypto.getRandomValues(new Uint8Array(16))) id += ALPHABET[byte % 36];
+  return id;
+};
+
+export const wire = (env: Environment, tools: JsonObject, provider: string): Wiring => {
+  const log = loggerOf(env.logger);
+  const clock = env.clock ?? systemClock;
+  const { registry, findings } = toolsOf(env, tools, log);
+  const approvals = pendingApprovals();
+  const open = new Map<string, Provider | Promise<Provider>>();
+  const values = new Map<string, Json>();
+  const bundle = env.credentials ?? new CredentialBundle({});
+
+  const load = (name: string, options: { baseUrl?: string; timeoutMs?: number }): Provider | Promise<Provider> => {
+    const own = env.providers?.[name];
+    if (own && typeof own !== "function") return own;
+    const make = own ?? (Object.hasOwn(known, name) ? known[name as keyof typeof known] : undefined);
+    if (!make)
+      throw new APIError(
+        `There is no provider "${name}". Known: ${[...new Set([...Object.keys(env.providers ?? {}), ...Object.keys(known)])].join(", ")}.`,
+        {
+          code: "exec.api.no_client",
+          details: { provider: name },
+        },
+      );
+    const credentials = bundle.get(name);
+    const mine = name === provider ? { apiKey: env.apiKey, baseUrl: env.baseUrl } : {};
+    return make({
+      ...credentials,
+      apiKey: credentials?.apiKey || mine.apiKey,
+      baseUrl: options.baseUrl || credentials?.baseUrl || mine.baseUrl,
+      fetch: env.fetch,
+      timeoutMs: options.timeoutMs || undefined,
+      log,
+    });
+  };
+
+  const services: Services = {
+    clock,
+    id: (prefix = "") => (env.id ?? randomId)(prefix),
+    random: env.random ?? Math.random,
+    provider(name, options = {}) {
+      const key = JSON.stringify([name, options.baseUrl ?? "", options.timeoutMs ?? 0]);
+      let found = open.get(key);
+      if (found === undefined) {
+        found = load(name, options);
+        open.set(key, found);
+        if (found instanceof Promise)
+          found.then(
+            (ready) => open.set(key, ready),
+            () => open.delete(key),
+          );
+      }
+      return found;
+    },
+    pricing: createPricing(env.prices ? { overrides: env.prices } : {}),
+    tokens,
+    tools: registry,
+    dispatcher: createDispatcher({
+      tools: registry,
+      clock,
+      log,
+      workingDir: env.workingDir ?? process.cwd(),
+      allowedPaths: env.allowedPaths ?? null,
+      storagePath: env.storagePath ?? null,
+      env: env.env ?? {},
+    }),
+    approvals,
+    store: {
+      get: async (key) => values.get(key),
+      set: async (key, value) => void values.set(key, value),
+    },
+    host: env.host ?? {},
+    log,
+  };
+  const close = async () => {
+    for (const provider of open.values()) await (await provider).close?.();
+    open.clear();
+  };
+  return { services, registry, approvals, findings, close };
+};
+
+/** The manifest's built-in tools and the host's own; a name of the host's wins. */
+const toolsOf = ({ tools }: Environment, declared: JsonObject, log: Logger) => {
+  const findings: Finding[] = [];
+  const registry = new ToolRegistry({ log });
+  const all = builtinTools();
+  const wanted = Array.isArray(declared.built_in) ? declared.built_in : [];
+  const every = wanted.length === 1 && wanted[0] === "*";
+  const own = tools instanceof ToolRegistry ? tools.list() : (tools ?? []);
+  for (const tool of all) if (every || wanted.includes(tool.name)) registry.register(tool);
+  wanted.forEach((name, i) => {
+    if (!every && !all.some((t) => t.name === name) && !own.some((t) => t.name === name))
+      findings.push({
+        severity: "warning",
+        code: "tools.unknown_builtin",
+        path: `tools.built_in[${i}]`,
+        message: `there is no built-in tool "${String(name)}"`,
+      });
+  });
+  for (const tool of own) {
+    if (registry.get(tool.name)) registry.unregister(tool.name);
+    registry.register(tool);
+  }
+  return { registry, findings };
+};
