@@ -20,11 +20,11 @@ export interface Delivery {
   readonly signal: AbortSignal;
 }
 
-/** Resolves when the answer is out, or the fault has run its course. Rejects with an AbortError when the signal ends it before. */
-export async function deliver(res: ServerResponse, delivery: Delivery): Promise<void> {
+/** Resolves with "cut" when a fault has destroyed the socket, else "sent". Rejects with an AbortError when the signal ends it before. */
+export async function deliver(res: ServerResponse, delivery: Delivery): Promise<"sent" | "cut"> {
   const { fault, signal } = delivery;
   if (delivery.delayMs > 0) await sleep(delivery.delayMs, undefined, { signal });
-  if (fault?.kind === "cut_before_headers") return void res.destroy();
+  if (fault?.kind === "cut_before_headers") return cut(res);
   if (fault?.kind === "silence" && fault.after === "nothing") return silent(res, fault.limit_ms, signal);
   res.writeHead(delivery.status, { ...delivery.headers });
   if (fault?.kind === "silence" && fault.after === "headers") {
@@ -32,20 +32,22 @@ export async function deliver(res: ServerResponse, delivery: Delivery): Promise<
     return silent(res, fault.limit_ms, signal);
   }
   const parts = partsOf(delivery);
-  const text = parts.join("");
-  if (fault?.kind === "split_utf8") return inShards(res, Buffer.from(text), signal);
-  if (fault?.kind === "drip") return dripping(res, Buffer.from(text), fault.ms ?? 1, signal);
   if (fault?.kind === "cut" || fault?.kind === "silence") return broken(res, delivery, parts, fault);
-  if (fault?.kind === "slow_close") {
-    await write(res, text, signal);
-    await sleep(fault.ms ?? 1000, undefined, { signal });
-    return void res.end();
-  }
-  if (delivery.deltaDelayMs > 0 && parts.length > 1) {
-    await paced(res, parts, delivery.deltaDelayMs, signal);
-    return void res.end();
-  }
-  res.end(text);
+  if (fault?.kind === "split_utf8") await paced(res, shards(Buffer.from(parts.join(""))), 0, signal);
+  else if (fault?.kind === "drip") await paced(res, bytesOf(parts.join("")), fault.ms ?? 1, signal);
+  else if (delivery.deltaDelayMs > 0) await paced(res, parts, delivery.deltaDelayMs, signal);
+  else if (fault?.kind !== "slow_close") {
+    res.end(parts.join(""));
+    return "sent";
+  } else await paced(res, [parts.join("")], 0, signal);
+  if (fault?.kind === "slow_close") await sleep(fault.ms ?? 1000, undefined, { signal });
+  res.end();
+  return "sent";
+}
+
+function cut(res: ServerResponse): "cut" {
+  res.destroy();
+  return "cut";
 }
 
 /** The texts to write, one an event. */
@@ -53,11 +55,17 @@ function partsOf({ body, fault, errorEvent, otherEvents }: Delivery): readonly s
   if (typeof body === "string") return [fault?.kind === "malformed_json" ? half(body) : body];
   const crlf = fault?.kind === "splice" && fault.with.includes("crlf");
   const encoded = altered(body, fault, errorEvent, otherEvents ?? []).map(encode);
-  const commented = fault?.kind === "splice" && fault.with.includes("comments") ? encoded.map((part) => `: a comment\n\n\n:\n${part}`) : encoded;
+  const commented =
+    fault?.kind === "splice" && fault.with.includes("comments") ? encoded.map((part) => `: a comment\n\n\n:\n${part}`) : encoded;
   return crlf ? commented.map((part) => part.replaceAll("\n", "\r\n")) : commented;
 }
 
-function altered(events: readonly SseEvent[], fault: Fault | undefined, error: SseEvent | undefined, other: readonly SseEvent[]): readonly SseEvent[] {
+function altered(
+  events: readonly SseEvent[],
+  fault: Fault | undefined,
+  error: SseEvent | undefined,
+  other: readonly SseEvent[],
+): readonly SseEvent[] {
   switch (fault?.kind) {
     case "no_stop":
       return events.filter((event) => !event.closing);
@@ -83,23 +91,23 @@ function altered(events: readonly SseEvent[], fault: Fault | undefined, error: S
 const half = (text: string): string => text.slice(0, Math.max(1, Math.floor(text.length / 2)));
 const encode = ({ event, data }: SseEvent): string => `${event === undefined ? "" : `event: ${event}\n`}data: ${data}\n\n`;
 
-async function write(res: ServerResponse, part: string | Uint8Array, signal: AbortSignal): Promise<void> {
-  if (!res.write(part)) await once(res, "drain", { signal });
-}
-
 /** Resolves when the bytes have left the process, so that a cut after them does not swallow them. */
 const flushed = (res: ServerResponse, part: string): Promise<void> =>
-  new Promise((resolve, reject) => res.write(part, (error) => (error ? reject(error) : resolve())));
+  new Promise((resolve, reject) => {
+    res.write(part, (error) => (error ? reject(error) : resolve()));
+  });
 
-async function silent(res: ServerResponse, limitMs = 30_000, signal: AbortSignal): Promise<void> {
-  await sleep(limitMs, undefined, { signal });
-  res.destroy();
+async function silent(res: ServerResponse, limitMs: number | undefined, signal: AbortSignal): Promise<"cut"> {
+  await sleep(limitMs ?? 30_000, undefined, { signal });
+  return cut(res);
 }
 
-async function paced(res: ServerResponse, parts: readonly (string | Uint8Array)[], ms: number, signal: AbortSignal): Promise<void> {
-  for (const [i, part] of parts.entries()) {
-    if (i > 0) await sleep(ms, undefined, { signal });
-    await write(res, part, signal);
+async function paced(res: ServerResponse, parts: Iterable<string | Uint8Array>, ms: number, signal: AbortSignal): Promise<void> {
+  let first = true;
+  for (const part of parts) {
+    if (!first && ms > 0) await sleep(ms, undefined, { signal });
+    first = false;
+    if (!res.write(part)) await once(res, "drain", { signal });
   }
 }
 
@@ -108,34 +116,28 @@ async function broken(
   { body, deltaDelayMs, signal }: Delivery,
   parts: readonly string[],
   fault: Extract<Fault, { readonly kind: "cut" | "silence" }>,
-): Promise<void> {
+): Promise<"cut"> {
   const after = typeof fault.after === "number" ? fault.after : 3;
   const kept = typeof body === "string" ? [half(body)] : parts.slice(0, after);
-  if (deltaDelayMs > 0) await paced(res, kept, deltaDelayMs, signal);
-  else if (kept.length) await flushed(res, kept.join(""));
+  if (deltaDelayMs > 0) await paced(res, kept.slice(0, -1), deltaDelayMs, signal);
+  const last = deltaDelayMs > 0 ? (kept.at(-1) ?? "") : kept.join("");
+  if (last) await flushed(res, last);
   else res.flushHeaders();
-  if (fault.kind === "silence") return silent(res, fault.limit_ms, signal);
-  if (!kept.length || deltaDelayMs > 0) await sleep(1, undefined, { signal });
-  res.destroy();
+  return fault.kind === "silence" ? silent(res, fault.limit_ms, signal) : cut(res);
 }
 
-/** Writes of 1 to 3 bytes; a byte beyond ASCII always goes alone. */
-async function inShards(res: ServerResponse, bytes: Buffer, signal: AbortSignal): Promise<void> {
+/** Pieces of 1 to 3 bytes; a byte beyond ASCII always goes alone. */
+function* shards(bytes: Buffer): Generator<Uint8Array> {
   for (let at = 0, n = 0; at < bytes.length; n++) {
-    const ascii = bytes.subarray(at, at + 1 + (n % 3)).findIndex((byte) => byte >= 0x80);
-    const size = ascii < 0 ? 1 + (n % 3) : Math.max(1, ascii);
-    await write(res, bytes.subarray(at, at + size), signal);
+    const piece = bytes.subarray(at, at + 1 + (n % 3));
+    const beyond = piece.findIndex((byte) => byte >= 0x80);
+    const size = beyond < 0 ? piece.length : Math.max(1, beyond);
+    yield bytes.subarray(at, at + size);
     at += size;
   }
-  res.end();
 }
 
-async function dripping(res: ServerResponse, bytes: Buffer, ms: number, signal: AbortSignal): Promise<void> {
-  await paced(
-    res,
-    Array.from(bytes, (_, i) => bytes.subarray(i, i + 1)),
-    ms,
-    signal,
-  );
-  res.end();
+function* bytesOf(text: string): Generator<Uint8Array> {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; at++) yield bytes.subarray(at, at + 1);
 }

@@ -28,9 +28,16 @@ const show = (value: Json | undefined): string => {
 function differ(expected: Json, actual: Json | undefined, path: string): string | null {
   if (isObject(expected)) {
     if (expected.$absent === true) return actual === undefined ? null : `${path}: expected nothing, got ${show(actual)}`;
-    if (expected.$contains !== undefined) return contains(expected.$contains, actual) ? null : `${path}: ${show(expected.$contains)} is not in ${show(actual)}`;
+    if (expected.$contains !== undefined)
+      return contains(expected.$contains, actual) ? null : `${path}: ${show(expected.$contains)} is not in ${show(actual)}`;
     if (!isObject(actual)) return `${path}: expected an object, got ${show(actual)}`;
-    return first(Object.entries(expected).map(([key, value]) => () => differ(value, actual[key], `${path}.${key}`)));
+    return first(
+      Object.entries(expected).map(
+        ([key, value]) =>
+          () =>
+            differ(value, actual[key], `${path}.${key}`),
+      ),
+    );
   }
   if (isList(expected)) {
     if (!isList(actual)) return `${path}: expected a list, got ${show(actual)}`;

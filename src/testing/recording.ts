@@ -16,7 +16,7 @@ export interface RecordedRequest {
   readonly body: Json | undefined;
   /** 0-based turn of the script that answered; null when none did. */
   readonly turn: number | null;
-  /** Status that was sent, null as long as none was. */
+  /** Status that was sent. Null when none was, and as long as the answer is open. */
   readonly status: number | null;
   /** The client went away before the answer was whole. */
   readonly aborted: boolean;

@@ -205,8 +205,10 @@ export function checkTurn(turn: Turn, path: string): void {
   if (fault && !(fault.kind in faultKinds)) {
     throw new ScriptError(`${path}.fault.kind`, `unknown fault; there are ${Object.keys(faultKinds).join(", ")}`);
   }
-  if (chunks && Array.isArray(text)) throw new ScriptError(`${path}.chunks`, "chunks split one text block; leave out text, or make it one string");
-  if (chunks && typeof text === "string" && chunks.join("") !== text) throw new ScriptError(`${path}.chunks`, "joined they are not the text");
+  if (chunks && Array.isArray(text))
+    throw new ScriptError(`${path}.chunks`, "chunks split one text block; leave out text, or make it one string");
+  if (chunks && typeof text === "string" && chunks.join("") !== text)
+    throw new ScriptError(`${path}.chunks`, "joined they are not the text");
 }
 
 /** A block of an answer in canonical (Anthropic's) form, with how it is to be streamed. */

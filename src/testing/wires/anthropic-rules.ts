@@ -1,7 +1,8 @@
 /** What Anthropic's API refuses with a 400, as far as a harness can get it wrong: shape, empty texts, unpaired tool calls, unsigned thinking. */
 import type { Json, JsonObject } from "../../contract/schema.ts";
 
-export const isObject = (value: Json | undefined): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
+export const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** A message's content (or a system prompt, or a tool's result) as blocks. */
 export const blocks = (content: Json | undefined): readonly JsonObject[] =>
@@ -11,7 +12,8 @@ export const blocks = (content: Json | undefined): readonly JsonObject[] =>
 export function refuseMessages(body: Json | undefined): string | null {
   if (!isObject(body)) return "The request body is not valid JSON";
   if (typeof body.model !== "string" || !body.model) return "model: Field required";
-  if (!Number.isInteger(body.max_tokens) || Number(body.max_tokens) < 1) return "max_tokens: Input should be a whole number greater than or equal to 1";
+  if (!Number.isInteger(body.max_tokens) || Number(body.max_tokens) < 1)
+    return "max_tokens: Input should be a whole number greater than or equal to 1";
   if (!Array.isArray(body.messages)) return "messages: Field required";
   if (!body.messages.length) return "messages: at least one message is required";
   return refuseThinking(body.thinking) ?? refuseTools(body.tools) ?? refuseTurns(body.messages);

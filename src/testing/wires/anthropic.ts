@@ -38,7 +38,10 @@ function refuse(call: WireCall): WireError | null {
   return problem === null ? null : { status: 400, message: problem };
 }
 
-const textOf = (value: Json | undefined): string => blocks(value).flatMap((b) => (typeof b.text === "string" ? [b.text] : [])).join("\n");
+const textOf = (value: Json | undefined): string =>
+  blocks(value)
+    .flatMap((b) => (typeof b.text === "string" ? [b.text] : []))
+    .join("\n");
 
 function partOf(block: JsonObject): Part[] {
   if (block.type === "text") return [{ type: "text", text: String(block.text) }];
@@ -113,7 +116,9 @@ function answer(turn: Turn, asked: Asked, ids: Ids): WireAnswer {
   const head = { id: `msg_${number6(ids.request)}`, type: "message", role: "assistant", model: turn.model ?? asked.model };
   const { cache_creation: _c, service_tier: _s, ...finalUsage } = usage;
   const open = { ...head, content: [], stop_reason: null, stop_sequence: null, stop_details: null, container: null };
-  const events: SseEvent[] = [event({ type: "message_start", message: { ...open, usage: { ...usage, output_tokens: Math.min(1, usage.output_tokens) } } })];
+  const events: SseEvent[] = [
+    event({ type: "message_start", message: { ...open, usage: { ...usage, output_tokens: Math.min(1, usage.output_tokens) } } }),
+  ];
   said.forEach((one, index) => {
     const { start, deltas } = blockDeltas(one, Math.max(1, turn.chunk_size ?? 16));
     events.push(event({ type: "content_block_start", index, content_block: start }));

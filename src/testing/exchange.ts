@@ -1,0 +1,156 @@
+/** One request: recorded, matched with a turn, answered. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { performance } from "node:perf_hooks";
+import type { Json, JsonObject } from "../contract/schema.ts";
+import { type Delivery, deliver } from "./deliver.ts";
+import { mismatch } from "./match.ts";
+import { bodyOf, parsed, type Recording, redactedHeaders, redactedPath } from "./recording.ts";
+import { type Asked, streamOnly, type Turn } from "./script.ts";
+import type { TurnSource } from "./turns.ts";
+import type { Ids, Wire, WireCall, WireError } from "./wires/wire.ts";
+
+export interface World {
+  /** The first answers for paths that no wire serves. */
+  readonly wires: readonly [Wire, ...Wire[]];
+  readonly turns: TurnSource;
+  readonly requests: Recording[];
+  readonly closing: AbortSignal;
+  /** Highest number given to a tool call so far. */
+  calls: number;
+}
+
+interface Exchange {
+  readonly world: World;
+  readonly wire: Wire;
+  readonly entry: Recording;
+  readonly ids: Ids;
+  readonly signal: AbortSignal;
+}
+
+const bodyLimit = 32 * 1024 * 1024;
+const proxyPage = "<html><body><h1>200 OK</h1>a proxy answered</body></html>";
+/** The vendors' SDKs read it: a mistake in a script is no reason to ask again. */
+const noRetry = { "x-should-retry": "false" };
+
+/** Resolves when the answer is whole or its socket is gone. Never rejects: what goes wrong stands in the recording. */
+export async function exchange(req: IncomingMessage, res: ServerResponse, world: World): Promise<void> {
+  const gone = new AbortController();
+  const ended = new Promise<void>((resolve) => res.once("close", resolve));
+  res.once("close", () => gone.abort());
+  // A write to a socket that is gone also ends in "close", which is where it is judged.
+  res.on("error", () => gone.abort());
+  const signal = AbortSignal.any([gone.signal, world.closing]);
+  const text = await bodyOf(req, bodyLimit).catch(() => undefined);
+  const path = req.url ?? "/";
+  const call: WireCall = { path, headers: flat(req), body: typeof text === "string" ? parsed(text) : undefined };
+  const wire = world.wires.find((w) => w.serves(req.method ?? "GET", path.split("?")[0] ?? ""));
+  const entry = begin(req, wire, call.body, world.requests);
+  const since = performance.now();
+  const ids: Ids = { request: entry.index + 1, nextCall: () => ++world.calls };
+  const it: Exchange = { world, wire: wire ?? world.wires[0], entry, ids, signal };
+  let byUs = false;
+  try {
+    if (text === undefined) throw new Error("the request broke off before its end");
+    const delivery = await decide(it, call, text === null, wire !== undefined);
+    byUs = (await deliver(res, delivery)) === "cut";
+  } catch (error) {
+    if (!signal.aborted) entry.problem = `the offline model failed: ${String(error)}`;
+    byUs = !gone.signal.aborted;
+    res.destroy();
+  }
+  await ended;
+  entry.status = res.headersSent ? res.statusCode : null;
+  entry.aborted = !byUs && !res.writableFinished && !world.closing.aborted;
+  entry.duration_ms = performance.now() - since;
+}
+
+const flat = (req: IncomingMessage): { [name: string]: string } =>
+  Object.fromEntries(Object.entries(req.headers).map(([name, value]) => [name, String(value)]));
+
+function begin(req: IncomingMessage, wire: Wire | undefined, body: Json | undefined, requests: Recording[]): Recording {
+  const entry: Recording = {
+    index: requests.length,
+    wire: wire?.name ?? null,
+    method: req.method ?? "GET",
+    path: redactedPath(req.url ?? "/"),
+    headers: redactedHeaders(req),
+    body,
+    turn: null,
+    status: null,
+    aborted: false,
+    duration_ms: null,
+    problem: null,
+  };
+  requests.push(entry);
+  return entry;
+}
+
+async function decide(it: Exchange, call: WireCall, tooLarge: boolean, served: boolean): Promise<Delivery> {
+  const { wire, entry, world } = it;
+  if (tooLarge) return refusal(it, { status: 413 }, "the body is larger than 32 MB");
+  if (!served)
+    return refusal(it, { status: 404, message: `${entry.method} ${entry.path}` }, `no wire serves ${entry.method} ${entry.path}`);
+  const refused = wire.refuse(call);
+  if (refused) return refusal(it, refused, `refused with ${refused.status}: ${refused.message ?? ""}`);
+  const asked = wire.read(call);
+  const body = call.body as JsonObject;
+  world.calls = Math.max(world.calls, lastCall(asked));
+  let taken: Awaited<ReturnType<TurnSource["take"]>>;
+  try {
+    taken = await world.turns.take({ ...asked, wire: wire.name, path: entry.path, body, signal: it.signal });
+  } catch (error) {
+    if (it.signal.aborted) throw error;
+    return refusal(it, { status: 500, message: `the script failed: ${String(error)}` }, `the script failed: ${String(error)}`);
+  }
+  entry.turn = taken?.index ?? null;
+  if (!taken) entry.problem = "the script has no turn for this request";
+  const turn: Turn = taken?.turn ?? { text: "end of script" };
+  const differs = turn.expect ? mismatch(turn.expect, body) : null;
+  if (differs) return refusal(it, { status: 400, message: `not what turn ${entry.turn} expects: ${differs}` }, differs);
+  if (turn.fault && streamOnly(turn.fault) && !asked.stream) {
+    const problem = `the fault ${turn.fault.kind} of turn ${entry.turn} needs a streamed answer, and the request asks for none`;
+    return refusal(it, { status: 500, message: problem }, problem);
+  }
+  return respond(it, turn, asked);
+}
+
+/** The highest number among the call ids of ours that a conversation holds: it may have begun with another server. */
+function lastCall(asked: Asked): number {
+  const ids = asked.messages.flatMap((m) => m.parts.flatMap((p) => (p.type === "tool_call" ? [p.id] : [])));
+  return Math.max(0, ...ids.map((id) => Number(/^(?:toolu|call)_(\d{6})$/.exec(id)?.[1] ?? 0)));
+}
+
+function refusal(it: Exchange, error: WireError, problem: string): Delivery {
+  it.entry.problem = problem;
+  return failure(it, error, noRetry, 0);
+}
+
+function failure({ wire, ids, signal }: Exchange, error: WireError, extra: { readonly [name: string]: string }, delayMs: number): Delivery {
+  const { headers, body } = wire.error(error, ids);
+  const all = { "content-type": "application/json", ...wire.headers(ids), ...headers, ...extra };
+  return { status: error.status, headers: all, body: JSON.stringify(body), delayMs, deltaDelayMs: 0, signal };
+}
+
+function respond(it: Exchange, turn: Turn, asked: Asked): Delivery {
+  const { wire, ids, signal } = it;
+  const { fault } = turn;
+  const delayMs = turn.delay_ms ?? 0;
+  if (fault?.kind === "status") {
+    const wait: { [name: string]: string } = fault.retry_after === undefined ? {} : { "retry-after": String(fault.retry_after) };
+    return failure(it, fault, { ...wait, ...fault.headers }, delayMs);
+  }
+  const pace = { status: 200, fault, delayMs, deltaDelayMs: turn.delta_delay_ms ?? 0, signal };
+  if (fault?.kind === "non_json_200") {
+    return { ...pace, headers: { "content-type": fault.content_type ?? "text/html", ...wire.headers(ids) }, body: fault.body ?? proxyPage };
+  }
+  const { json, events } = wire.answer(turn, asked, ids);
+  if (!asked.stream) return { ...pace, headers: { "content-type": "application/json", ...wire.headers(ids) }, body: JSON.stringify(json) };
+  return {
+    ...pace,
+    headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", ...wire.headers(ids) },
+    body: events,
+    errorEvent: fault?.kind === "error_event" ? wire.errorEvent({ status: 529, type: fault.type, message: fault.message }, ids) : undefined,
+    otherEvents:
+      fault?.kind === "splice" ? wire.answer({ text: "words of another message" }, asked, { ...ids, request: 0 }).events : undefined,
+  };
+}

@@ -1,0 +1,21 @@
+/** Test doubles that are real on the outside: the offline model speaks the vendors' wires over HTTP. */
+export { type Expected, mismatch } from "./match.ts";
+export { planner } from "./planner.ts";
+export type { RecordedRequest } from "./recording.ts";
+export {
+  type Asked,
+  type Fault,
+  type ModelRequest,
+  type Part,
+  type Script,
+  ScriptError,
+  type ScriptedCall,
+  type ScriptedThinking,
+  type ScriptFunction,
+  type Splice,
+  type StopReason,
+  scripted,
+  type Turn,
+  type TurnUsage,
+} from "./script.ts";
+export { ModelMismatch, type ModelOptions, type OfflineModel, startModel } from "./simulator.ts";
