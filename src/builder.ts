@@ -1,4 +1,5 @@
 /** Writes a manifest step by step and makes the pipeline from it. */
+import type { Camel, StageOptions } from "./contract/author.ts";
 import { ConfigError } from "./contract/errors.ts";
 import type { ManifestDocument, ModelSettings, PipelineSettings, StageEntry } from "./contract/manifest.ts";
 import { nearest } from "./contract/nearest.ts";
@@ -6,7 +7,7 @@ import type { JsonObject } from "./contract/schema.ts";
 import { snake } from "./contract/state.ts";
 import type { Tool } from "./contract/tool.ts";
 import { place } from "./engine/plan.ts";
-import { type StageOptions, stageEntry } from "./manifest/author.ts";
+import { stageEntry } from "./manifest/author.ts";
 import { documentOf, EnvironmentManifest } from "./manifest/document.ts";
 import { MODEL, PIPELINE_SETTINGS } from "./manifest/settings.ts";
 import { Pipeline, type PipelineOptions } from "./pipeline.ts";
@@ -19,7 +20,6 @@ export type StageName = Stages["name"];
 export type Options<N extends StageName> = StageOptions<StageNamed<N>>;
 
 type CamelKeys<T> = { [K in keyof T as Camel<K & string>]?: T[K] };
-type Camel<S> = S extends `${infer A}_${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
 export type ModelOptions = CamelKeys<ModelSettings>;
 export type PipelineSettingOptions = CamelKeys<PipelineSettings>;
 export type BuilderOptions = Omit<PipelineOptions, "manifest" | "strict" | "unknownKeys"> & { readonly model?: string };

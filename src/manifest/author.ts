@@ -1,18 +1,9 @@
 /** How a person writes a stage in TypeScript: a slot is a name or `{ use, ...config }`; config keys stand beside the slots in camelCase. */
+import type { Definition } from "../contract/author.ts";
 import type { StageEntry } from "../contract/manifest.ts";
-import type { Flat, Input, JsonObject } from "../contract/schema.ts";
+import type { JsonObject } from "../contract/schema.ts";
 import { snake } from "../contract/state.ts";
-import type { Many, Name, One } from "../contract/strategy.ts";
-
-type ConfigOf<T> = T extends { config: infer C } ? Input<C> : never;
-type Choice<S> = { [K in Name<S>]: K | Flat<{ use: K } & ConfigOf<S[K]>> }[Name<S>];
-type SlotChoice<T> = T extends One<any, infer S> ? Choice<S> : T extends Many<any, infer S> ? readonly Choice<S>[] : never;
-type Camel<S> = S extends `${infer A}_${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
-type Definition = { slots: any; config: any; name: string };
-/** Reads `T["slots"]`: inferring the slots from `Stage<…>` would give those from before `extend`. */
-export type StageOptions<T extends Definition> = Flat<
-  { [K in keyof T["slots"]]?: SlotChoice<T["slots"][K]> } & { [K in keyof Input<T["config"]> as Camel<K & string>]?: Input<T["config"]>[K] }
->;
+import type { Many, One } from "../contract/strategy.ts";
 
 type Item = string | ({ readonly use: string } & JsonObject);
 const nameOf = (item: Item): string => (typeof item === "string" ? item : item.use);

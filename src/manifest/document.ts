@@ -92,11 +92,12 @@ export class EnvironmentManifest {
 const copyOf = (document: unknown): unknown => asJson(document);
 const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
 
+type Add = (severity: Finding["severity"], code: string, path: string, message: string, suggestion?: string) => void;
+
 /** What is wrong with a document's form. Names of stages, slots and strategies are `compile`'s business. */
 const formOf = (document: unknown): Finding[] => {
   const findings: Finding[] = [];
-  const add = (severity: Finding["severity"], code: string, path: string, message: string, suggestion?: string) =>
-    findings.push({ severity, code, path, message, suggestion });
+  const add: Add = (severity, code, path, message, suggestion) => void findings.push({ severity, code, path, message, suggestion });
   if (!isObject(document)) {
     add("error", "form.invalid", "", "must be a JSON object");
     return findings;
@@ -113,16 +114,15 @@ const formOf = (document: unknown): Finding[] => {
   for (const key of ["metadata", "model", "pipeline", "tools"])
     if (document[key] !== undefined && !isObject(document[key])) add("error", "form.invalid", key, "must be an object");
   if (!Array.isArray(document.stages)) add("error", "form.invalid", "stages", "must be a list of stage entries");
-  else document.stages.forEach((entry, i) => formOfEntry(entry, `stages[${i}]`, add));
+  else for (const [i, entry] of document.stages.entries()) formOfEntry(entry, `stages[${i}]`, add);
   return findings;
 };
 
-const formOfEntry = (
-  entry: unknown,
-  path: string,
-  add: (severity: Finding["severity"], code: string, path: string, message: string, suggestion?: string) => void,
-): void => {
-  if (!isObject(entry)) return add("error", "form.invalid", path, "must be an object");
+const formOfEntry = (entry: unknown, path: string, add: Add): void => {
+  if (!isObject(entry)) {
+    add("error", "form.invalid", path, "must be an object");
+    return;
+  }
   for (const key of Object.keys(entry))
     if (!ENTRY.includes(key)) add("warning", "stage.unknown_key", `${path}.${key}`, "is not a known key; it is kept", nearest(key, ENTRY));
   if (typeof entry.name !== "string") add("error", "form.invalid", `${path}.name`, "must be the stage's name");

@@ -40,7 +40,8 @@ export const pendingApprovals = (): PendingApprovals => {
     list: () => [...waiting.values()].map((w) => w.request),
     resume(token, decision) {
       const found = waiting.get(token);
-      if (!found) throw new GenyExecutorError(`No approval waits under the token "${token}": it is unknown or was answered.`, { details: { token } });
+      if (!found)
+        throw new GenyExecutorError(`No approval waits under the token "${token}": it is unknown or was answered.`, { details: { token } });
       if (!DECISIONS.includes(decision))
         throw new GenyExecutorError(`"${decision}" is no decision: use ${DECISIONS.join(", ")}.`, { details: { token, decision } });
       found.answer(decision);
