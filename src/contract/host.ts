@@ -1,5 +1,5 @@
 /** What only a host can give: functions and objects that no manifest can hold. Every part is optional; a strategy that needs one says so. */
-import type { ContentBlock } from "./message.ts";
+import type { ContentBlock, MessageInput } from "./message.ts";
 import type { Json, JsonObject } from "./schema.ts";
 import type { AgentResult, DelegateRequest, State, SystemPrompt } from "./state.ts";
 import type { Call } from "./strategy.ts";
@@ -70,6 +70,8 @@ export interface Host {
   };
   /** Stage 3, `dynamic_persona`: asked once a turn. */
   persona?(state: State, call: Call): Promise<Persona> | Persona;
+  /** Stage 2, `turn_window`: the newest messages, `rows` at most, that memory holds of the session; oldest first. */
+  history?(sessionId: string, rows: number, call: Call): Promise<readonly MessageInput[]>;
   /** Stage 2, `mcp_resource`, `memory_aware` and the like. */
   retrieve?(query: string, state: State, call: Call): Promise<readonly MemoryChunk[]>;
 }

@@ -94,6 +94,8 @@ export const STATE = {
   contextWindowBudget: turn(200000, derived),
   stream: turn(true, derived),
   singleTurn: turn(false, derived),
+  /** The provider that stage 6 asks, for stages that ask a model of their own. Empty: not known. */
+  primaryProvider: turn("", { ...derived, wire: "shared.primary_provider" }),
   /** What the run was given, before stage 1. */
   input: turn<Json>(null, { ...derived, wire: "turn_input" }),
 
@@ -104,6 +106,8 @@ export const STATE = {
   tools: turn<readonly ToolSpec[]>([]),
   toolChoice: turn<ToolChoice | null>(null),
   toolsVersion: session(-1),
+  /** What stage 4 lets run, beside a stage's own binding: calls of other tools are denied. Null: every tool. `blocked` wins. */
+  toolGuard: turn<{ readonly allowed: readonly string[] | null; readonly blocked: readonly string[] } | null>(null),
   /** Where cache marks go in the next request: stage 5 places them, the provider writes them. Indices into `messages`, -1 none. */
   cacheMarks: turn<{ readonly tools: boolean; readonly system: boolean; readonly messages: readonly number[]; readonly ttl: "5m" | "1h" }>({
     tools: false,
@@ -111,6 +115,8 @@ export const STATE = {
     messages: [],
     ttl: "5m",
   }),
+  /** Names the cacheable prefix (prompt and tools) of the turn, for providers that route by a key. Empty: no caching was asked for. */
+  cacheKey: turn("", shared("cache_key")),
   memoryContext: turn("", meta("memory_context")),
   memoryPinned: turn("", meta("memory_pinned")),
 
