@@ -1,5 +1,5 @@
 /** Runs one stage by itself, for its author's tests: a state in, the patch and the events out. */
-import { compile, newState, type Services, type Stage, type StageEntry, type State, systemClock, tokens as estimate } from "../index.ts";
+import { compile, tokens as estimate, newState, type Services, type Stage, type StageEntry, type State, systemClock } from "../index.ts";
 
 export interface StageRun {
   /** The state's keys that differ from the defaults. */
@@ -8,7 +8,7 @@ export interface StageRun {
   readonly entry?: Partial<StageEntry>;
   readonly services?: Partial<Services>;
   readonly signal?: AbortSignal;
-  readonly call?: "run" | "refresh";
+  readonly call?: "run" | "refresh" | "prepare";
 }
 export interface StageOutcome {
   readonly bypass: string | undefined;
@@ -44,7 +44,10 @@ export const testServices = (given: Partial<Services> = {}): Services => {
 };
 
 /** Throws what the stage throws, and on any finding of its configuration. */
-export const runStage = async (stage: Stage, { state = {}, entry = {}, services, signal, call = "run" }: StageRun = {}): Promise<StageOutcome> => {
+export const runStage = async (
+  stage: Stage,
+  { state = {}, entry = {}, services, signal, call = "run" }: StageRun = {},
+): Promise<StageOutcome> => {
   const all = testServices(services);
   const { plan, findings } = compile({
     entries: [{ order: 1, name: stage.name, ...entry }],
