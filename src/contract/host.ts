@@ -1,5 +1,5 @@
 /** What only a host can give: functions and objects that no manifest can hold. Every part is optional; a strategy that needs one says so. */
-import type { ContentBlock, MessageInput } from "./message.ts";
+import type { ContentBlock, Message, MessageInput } from "./message.ts";
 import type { Json, JsonObject } from "./schema.ts";
 import type { AgentResult, DelegateRequest, State, SystemPrompt } from "./state.ts";
 import type { Call } from "./strategy.ts";
@@ -74,5 +74,12 @@ export interface Host {
   history?(sessionId: string, rows: number, call: Call): Promise<readonly MessageInput[]>;
   /** Stage 2, `mcp_resource`, `memory_aware` and the like. */
   retrieve?(query: string, state: State, call: Call): Promise<readonly MemoryChunk[]>;
+  /** Stage 18, `provider_driven`: keeps the messages that it has not kept yet, told apart by id; answers how many those were. */
+  recordTurns?(messages: readonly Message[], state: Pick<State, "sessionId">, call: Call): Promise<number>;
+  /** Stage 19: where summaries are kept. `session` gets those of all turns, as Markdown, when stage 19's `session_summary` says so. */
+  readonly summaries?: {
+    record?(summary: JsonObject, state: Pick<State, "sessionId">, call: Call): Promise<unknown>;
+    session?(markdown: string, state: Pick<State, "sessionId">, call: Call): Promise<unknown>;
+  };
 }
 export type { ContentBlock, SystemPrompt };

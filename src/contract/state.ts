@@ -165,13 +165,17 @@ export const STATE = {
   hitlHistory: session<readonly JsonObject[]>([], shared("hitl_history")),
   turnSummary: turn<JsonObject | null>(null, shared("turn_summary")),
   summaryHistory: session<readonly JsonObject[]>([], shared("summary_history")),
-  lastCheckpoint: session<JsonObject | null>(null, shared("last_checkpoint")),
+  /** Id of the newest checkpoint. */
+  lastCheckpoint: session<string | null>(null, shared("last_checkpoint")),
   checkpointHistory: session<readonly JsonObject[]>([], shared("checkpoint_history")),
   needsReflection: turn(false, meta("needs_reflection")),
   pendingInsights: turn<readonly Json[]>([], meta("memory.pending_insights")),
   insights: session<readonly JsonObject[]>([], meta("memory.insights")),
   lastRecordedIdx: session(0, meta("memory.last_recorded_idx")),
-  lastEmotion: session<string | null>(null, meta("last_emotion")),
+  /** { primary, confidence, scores } */
+  lastEmotion: session<JsonObject | null>(null, meta("last_emotion")),
+  /** Emitter → how many times in a row it was too slow. */
+  emitTimeouts: session<{ readonly [emitter: string]: number }>({}, meta("emit.timeouts")),
   /** Event types of this pass that a persistence policy may look at. */
   recentEvents: turn<readonly string[]>([], derived),
 } as const satisfies Record<string, Key<any>>;
