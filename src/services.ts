@@ -20,8 +20,9 @@ export type ProviderSource = Provider | ((options: ProviderOptions) => Provider 
 export interface Environment {
   readonly credentials?: CredentialBundle;
   /** The key of the manifest's provider: short for `credentials`. */
-  readonly apiKey?: string;
-  readonly baseUrl?: string;
+  readonly apiKey?: string | undefined;
+  /** As the vendor's SDK takes it: without a path for "anthropic". */
+  readonly baseUrl?: string | undefined;
   /** Own providers by the name that a manifest uses; they win over ours. */
   readonly providers?: { readonly [name: string]: ProviderSource };
   /** Tools that the host gives, beside the manifest's built-in ones. */

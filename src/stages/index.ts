@@ -29,3 +29,27 @@ export const PIPELINE = {
   /** Once a turn, also when it broke. */
   surface: [emit, memory, summarize, persist, yieldStage],
 } as const;
+
+export {
+  agent,
+  api,
+  cache,
+  context,
+  emit,
+  evaluate,
+  guard,
+  hitl,
+  input,
+  loop,
+  memory,
+  parse,
+  persist,
+  summarize,
+  system,
+  taskRegistry,
+  think,
+  token,
+  tool,
+  toolReview,
+  yieldStage,
+};

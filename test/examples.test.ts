@@ -1,0 +1,54 @@
+/** Every example runs, as a user would run it, against a scripted model. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { globSync } from "node:fs";
+import { basename, join } from "node:path";
+import { test } from "node:test";
+import { startModel, type Turn } from "geny-executor/testing";
+
+const folder = join(import.meta.dirname, "../examples");
+/** What the model says, and what the example must then print. */
+const CASES: Record<string, { script: Turn[]; prints: RegExp[] }> = {
+  minimal: { script: [{ text: "Paris." }], prints: [/^Paris\.$/m, /1 pass/] },
+  chat: {
+    script: [{ text: "Hello Alice." }, { text: "Alice.", expect: { messages: { $contains: [] } } }],
+    prints: [/^Hello Alice\.$/m, /^Alice\.$/m, / 4 /],
+  },
+  agent: {
+    script: [{ tool_calls: [{ name: "weather", input: { city: "Seoul" } }] }, { text: "Clear, 21 °C." }],
+    prints: [/weather ok/, /21 °C/],
+  },
+  builder: {
+    script: [{ tool_calls: [{ name: "now", input: {} }] }, { text: "It is late." }],
+    prints: [/ 5 cache +strategy=aggressive_cache/, /It is late/],
+  },
+  manifest: { script: [{ text: "Hello." }], prints: [/^Hello\.$/m] },
+  errors: { script: [], prints: [/exec\.stage\.guard_rejected: cost_budget/] },
+  events: { script: [{ text: "Hi." }], prints: [/enter api/, /api\.request/, /again 0 pipeline\.start/, /again \d+ pipeline\.complete/] },
+  streaming: { script: [{ text: "144" }], prints: [/144/, /total_cost_usd/] },
+  "custom-stage": { script: [{ text: "One two three." }], prints: [/^3 words$/m, /^3$/m] },
+  "custom-strategy": { script: [{ text: "Fine." }], prints: [/^Fine\.$/m] },
+};
+
+test("there is a case for every example", () => {
+  assert.deepEqual(
+    globSync("[a-z]*.ts", { cwd: folder })
+      .map((f) => basename(f, ".ts"))
+      .sort(),
+    Object.keys(CASES).sort(),
+  );
+});
+
+for (const [name, { script, prints }] of Object.entries(CASES))
+  test(`examples/${name}.ts`, { concurrency: true }, async () => {
+    await using model = await startModel({ script });
+    const env = { ...process.env, ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: model.url };
+    const child = spawn(process.execPath, ["--conditions=geny-executor-source", join(folder, `${name}.ts`)], { env, timeout: 20_000 });
+    let out = "";
+    child.stdout.on("data", (data) => (out += data));
+    child.stderr.on("data", (data) => (out += data));
+    const code = await new Promise((ok) => child.on("close", ok));
+    assert.equal(code, 0, out);
+    for (const line of prints) assert.match(out, line);
+    model.expectDone();
+  });
