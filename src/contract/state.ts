@@ -18,6 +18,8 @@ export type ToolResultRecord = {
   readonly is_error?: boolean;
 };
 export type ThinkingRecord = { readonly iteration: number; readonly text: string; readonly tokens: number };
+/** One answer, or part of one, that a model was paid for. */
+export type ModelCall = { readonly model: string; readonly provider: string; readonly usage: Usage };
 export type MemoryRef = { readonly key: string; readonly source: string; readonly content_length: number; readonly relevance: number };
 export type CacheMetrics = {
   readonly total_cache_writes: number;
@@ -130,6 +132,8 @@ export const STATE = {
   completionDetail: turn<string | null>(null),
   stageHistory: turn<readonly string[]>([]),
   lastApiResponse: turn<ModelResponse | null>(null),
+  /** Calls of the model that stage 7 has not billed yet, broken attempts too. Stage 7 bills `lastApiResponse` when there are none. */
+  modelCalls: turn<readonly ModelCall[]>([], derived),
   turnTokenUsage: turn<readonly Usage[]>([]),
   /** US dollars of this turn. Null once a call was answered by a model without a known price. */
   totalCostUsd: turn<number | null>(0),
