@@ -25,9 +25,22 @@ export interface Criterion {
   readonly description?: string;
   /** Default 1. */
   readonly weight?: number;
+  /** From which score on this criterion counts as met in reports. Default 0.5. */
+  readonly threshold?: number;
   /** 0 to 1; a throw counts as 0. */
   check(state: State): number | Promise<number>;
 }
+export type SubagentMetadata = {
+  readonly description: string;
+  readonly allowed_tools: readonly string[];
+  readonly provider: string | null;
+  readonly model_override: string | null;
+  /** Whether it may work beside others of its kind. */
+  readonly parallel: boolean;
+  /** So many of them at once. */
+  readonly max_concurrent: number;
+  readonly extras: JsonObject;
+};
 /** A part of the prompt. Empty text is left out. `volatile`: it changes between turns, so it goes after the cache marks. */
 export interface PromptBlock {
   readonly name: string;
@@ -59,6 +72,8 @@ export interface Host {
   executeTask?(task: JsonObject, call: Call): Promise<Json>;
   /** Stage 12, `delegate`, `evaluator`, `subagent_type`: has another agent do a task. Rejects or answers with success false. */
   delegate?(request: DelegateRequest, state: State, call: Call): Promise<Omit<AgentResult, "agent_type" | "task">>;
+  /** Stage 12, `subagent_type`: what is known of a type of agent, or null for an unknown one. */
+  agentType?(agentType: string): SubagentMetadata | null;
   /** Stage 2, `static`. */
   readonly chunks?: readonly MemoryChunk[];
   /** Stage 3, `composable`. */
