@@ -16,27 +16,9 @@ import { insert, type Place, type Placed, type Plan, place } from "./engine/plan
 import { type Run, runTurn } from "./engine/run.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
 import { type Settings, settingsOf } from "./manifest/settings.ts";
+import { checkRun, type ModelOverrides, overridesOf, pipelineFindings } from "./options.ts";
 import { type Environment, type Wiring, wire } from "./services.ts";
 import { PIPELINE } from "./stages/index.ts";
-
-/** Settings for one run; they win over everything else, and each is told by the event `config.override_applied`. */
-export interface ModelOverrides {
-  readonly model?: string;
-  readonly maxTokens?: number;
-  readonly temperature?: number;
-  readonly topP?: number;
-  readonly thinkingEnabled?: boolean;
-  readonly thinkingBudgetTokens?: number;
-}
-export const ModelOverrides = (overrides: ModelOverrides): ModelOverrides => overrides;
-const OVERRIDES: Record<keyof ModelOverrides, string> = {
-  model: "model",
-  maxTokens: "max_tokens",
-  temperature: "temperature",
-  topP: "top_p",
-  thinkingEnabled: "thinking_enabled",
-  thinkingBudgetTokens: "thinking_budget_tokens",
-};
 
 export interface PipelineOptions extends Environment {
   readonly manifest: EnvironmentManifest | ManifestDocument;
@@ -121,7 +103,7 @@ export class Pipeline implements AsyncDisposable {
     this.#places = place(PIPELINE).map((p) => ({ ...p, stage: (options.stages?.[p.stage.name] as Stage | undefined) ?? p.stage }));
     const compiled = this.#compile(this.#places);
     this.#plan = compiled.plan;
-    this.findings = [...manifest.findings, ...findings, ...this.#wiring.findings, ...compiled.findings];
+    this.findings = [...pipelineFindings(options), ...manifest.findings, ...findings, ...this.#wiring.findings, ...compiled.findings];
     if (options.strict !== false && this.findings.some((f) => f.severity === "error")) throw new ConfigError(this.findings);
   }
 
@@ -248,6 +230,7 @@ export class Pipeline implements AsyncDisposable {
 
   async #turn(input: unknown, options: RunOptions, runId: string): Promise<RunResult> {
     if (this.#closed) throw new PipelineError("The pipeline is closed: make a new one.");
+    checkRun({ ...options });
     const { services } = this.#wiring;
     const { overrides = {}, maxTurnMs = this.#options.maxTurnMs } = options;
     const stop = new AbortController();
@@ -271,8 +254,8 @@ export class Pipeline implements AsyncDisposable {
       step: directHost,
     };
     run.publish("pipeline.start", "", { input: preview(state.input) });
-    for (const [field, value] of Object.entries(overrides))
-      run.publish("config.override_applied", "", { field: OVERRIDES[field as keyof ModelOverrides], value, source: "per_run" });
+    for (const { field, value } of overridesOf(overrides).told)
+      run.publish("config.override_applied", "", { field, value, source: "per_run" });
     try {
       await runTurn(run);
       const result = resultOf(run, true);
@@ -301,7 +284,7 @@ export class Pipeline implements AsyncDisposable {
     return {
       ...from,
       ...this.#settings,
-      ...overrides,
+      ...overridesOf(overrides).state,
       pipelineId: from.pipelineId || services.id("pl_"),
       sessionId: sessionId ?? from.sessionId,
       input: inputOf(input),
