@@ -1,0 +1,115 @@
+/** Runs the tools that the model called, and puts their results before it. */
+import type { Message } from "../contract/message.ts";
+import { fields, flag, int, type JsonObject, json, list, number, text } from "../contract/schema.ts";
+import { Broken, defineStage } from "../contract/stage.ts";
+import { one } from "../contract/strategy.ts";
+import type { ToolOutcome } from "../contract/tool.ts";
+import { denied, notFinished, notRun, reasonAgainst } from "./10-tool/answers.ts";
+import { executors } from "./10-tool/executors.ts";
+import { routers } from "./10-tool/routers.ts";
+
+export const tool = defineStage({
+  name: "tool",
+  about:
+    "Runs the tools that the model called and appends their results as one message. A tool's failure is a result; it never ends the turn.",
+  category: "execution",
+  config: fields({
+    max_concurrency: int({
+      default: 10,
+      min: 1,
+      max: 64,
+      widget: "slider",
+      about: "The most calls that run at a time; the executor may have a smaller number of its own",
+    }),
+  }),
+  reads: ["pendingToolCalls", "messages", "shared", "sessionId", "turn", "iteration", "maxIterations", "toolCallsTotal"],
+  writes: ["messages", "pendingToolCalls", "executedToolCalls", "toolResults", "toolIteration", "toolCallsTotal", "loopDecision", "shared"],
+  slots: {
+    executor: one({ about: "In which order, and how many at a time", default: "sequential", strategies: executors }),
+    router: one({ about: "Who finds and runs a call's tool", default: "registry", strategies: routers }),
+  },
+  events: {
+    "tool.execute_start": fields({ count: int({ about: "calls" }), tools: list(text({ about: "a name" }), { about: "their tools" }) }),
+    "tool.call_start": fields({
+      tool_use_id: text({ about: "the call" }),
+      name: text({ about: "the tool" }),
+      input: json({ about: "what the model gave it" }),
+    }),
+    "tool.call_complete": fields({
+      tool_use_id: text({ about: "the call" }),
+      name: text({ about: "the tool" }),
+      is_error: flag({ about: "whether it failed" }),
+      duration_ms: number({ about: "milliseconds" }),
+      error: text({ about: "the first 2000 characters of a failure", default: null }),
+      result: text({ about: "the first 500 characters of a result", default: null }),
+    }),
+    "tool.execute_complete": fields({ count: int({ about: "calls" }), errors: int({ about: "those that failed" }) }),
+    "loop.step_limit": fields({ limit: int({ about: "passes that a turn may have" }), iteration: int({ about: "this pass, from 0" }) }),
+  },
+  supportsToolBinding: true,
+
+  bypass: ({ pendingToolCalls }) => (pendingToolCalls.length === 0 ? "no tool calls" : undefined),
+
+  async run(state, { config, slots, toolBinding, emit, call, messageId }) {
+    const { pendingToolCalls: calls, toolCallsTotal, iteration, maxIterations } = state;
+    const outcomes: (ToolOutcome | undefined)[] = [];
+
+    /** The patch with an answer to every call, whatever became of it. */
+    const answered = (missing: (id: string) => ToolOutcome) => {
+      const all = calls.map((asked, i) => outcomes[i] ?? missing(asked.tool_use_id));
+      const results: Message = { id: messageId(), origin: "tool", role: "user", content: all.map((o) => o.block) };
+      const shared: JsonObject = Object.assign({}, state.shared, ...all.map((o) => o.mutations));
+      const more = all.flatMap((o) => o.newMessages).map((m): Message => ({ id: messageId(), origin: "tool", ...m }));
+      return {
+        messages: [...state.messages, results, ...more],
+        pendingToolCalls: [],
+        executedToolCalls: calls.filter((asked, i) => outcomes[i] && !reasonAgainst(asked.tool_name, toolBinding)),
+        toolResults: all.map((o) => o.block),
+        toolIteration: iteration,
+        toolCallsTotal: toolCallsTotal + outcomes.filter(Boolean).length,
+        loopDecision: "continue" as const,
+        shared,
+      };
+    };
+
+    if (maxIterations > 1 && iteration + 1 >= maxIterations) {
+      emit("loop.step_limit", { limit: maxIterations, iteration });
+      return answered(notRun);
+    }
+
+    let shared = { ...state.shared, ...toolBinding?.extra_context };
+    const jobs = calls.map((asked, i) => ({
+      safe: slots.router.concurrencySafe(asked),
+      async run() {
+        const { tool_use_id, tool_name: name, tool_input: input } = asked;
+        const reason = reasonAgainst(name, toolBinding);
+        const ordinal = toolCallsTotal + i;
+        emit("tool.call_start", { tool_use_id, name, input });
+        const outcome = reason
+          ? denied(asked, reason)
+          : await call.step(`tool:${name}#${ordinal + 1}`, (signal) => {
+              const before = { sessionId: state.sessionId, turn: state.turn, shared, toolCallsTotal: ordinal };
+              return slots.router.dispatch(asked, before, { ...call, signal });
+            });
+        outcomes[i] = outcome;
+        shared = { ...shared, ...outcome.mutations };
+        emit("tool.call_complete", { tool_use_id, name, is_error: outcome.isError, duration_ms: outcome.durationMs, ...told(outcome) });
+      },
+    }));
+
+    emit("tool.execute_start", { count: calls.length, tools: calls.map((asked) => asked.tool_name) });
+    try {
+      await slots.executor(jobs, config.max_concurrency, call);
+    } catch (reason) {
+      throw new Broken(reason, answered(notFinished(call.signal.aborted)));
+    }
+    emit("tool.execute_complete", { count: calls.length, errors: outcomes.filter((o) => o?.isError).length });
+    return answered(notFinished(false));
+  },
+});
+
+/** The start of what the model reads, for those who watch. */
+const told = ({ isError, block: { content } }: ToolOutcome) => {
+  const said = typeof content === "string" ? content : content.flatMap((b) => (b.type === "text" ? [b.text] : [])).join("\n");
+  return isError ? { error: said.slice(0, 2000) } : { result: said.slice(0, 500) };
+};

@@ -1,0 +1,41 @@
+/** The tools that come with the package. */
+import { ConfigError } from "../../contract/errors.ts";
+import { nearest } from "../../contract/nearest.ts";
+import type { Tool } from "../../contract/tool.ts";
+import { bashTool } from "./bash.ts";
+import { editTool } from "./edit.ts";
+import { globTool } from "./glob.ts";
+import { grepTool } from "./grep.ts";
+import { createLedger, type Ledger } from "./ledger.ts";
+import { readTool } from "./read.ts";
+import { todoTool } from "./todo.ts";
+import { writeTool } from "./write.ts";
+
+const BUILTINS = {
+  Read: readTool,
+  Write: writeTool,
+  Edit: editTool,
+  Bash: () => bashTool,
+  Glob: () => globTool,
+  Grep: () => grepTool,
+  TodoWrite: () => todoTool,
+} as const satisfies { [name: string]: (ledger: Ledger) => Tool };
+export type BuiltinName = keyof typeof BUILTINS;
+
+const isBuiltin = (name: string): name is BuiltinName => Object.hasOwn(BUILTINS, name);
+
+/**
+ * The built-in tools, or those with the names given, in that order. They share one memory of the files that a session has read. Throws
+ * `ConfigError` for a name that there is not.
+ */
+export const builtinTools = ({ names }: { names?: readonly string[] } = {}): readonly Tool[] => {
+  const known = Object.keys(BUILTINS);
+  const ledger = createLedger();
+  return (names ?? known).map((name, i) => {
+    if (isBuiltin(name)) return BUILTINS[name](ledger);
+    const message = `there is no built-in tool "${name}" (known: ${known.join(", ")})`;
+    throw new ConfigError([
+      { severity: "error", code: "tools.unknown_builtin", path: `names[${i}]`, message, suggestion: nearest(name, known) },
+    ]);
+  });
+};

@@ -1,0 +1,71 @@
+/** Checks a call's input against its tool's schema: any Standard Schema, or raw JSON Schema. */
+import type { JsonObject } from "../contract/schema.ts";
+import type { StandardSchema, Tool } from "../contract/tool.ts";
+
+export type Checked =
+  | { readonly ok: true; readonly input: unknown }
+  | { readonly ok: false; readonly reason: string; readonly path: string };
+type Check = (input: unknown) => Checked | Promise<Checked>;
+
+export const isStandard = (input: Tool["input"]): input is Exclude<Tool["input"], JsonObject> => "~standard" in input;
+
+const ROOT = "<root>";
+const checks = new WeakMap<Tool, Check>();
+
+/** The input as the tool gets it, or the first faults with the path of the first, dotted, `<root>` for the input itself. */
+export const validate = (tool: Tool, input: unknown): Checked | Promise<Checked> => {
+  const known = checks.get(tool);
+  if (known) return known(input);
+  const remember = (check: Check) => {
+    checks.set(tool, check);
+    return check(input);
+  };
+  return isStandard(tool.input) ? remember(standardCheck(tool.input)) : jsonCheck(tool.input).then(remember);
+};
+
+const standardCheck = (schema: StandardSchema): Check => {
+  const told = (result: Awaited<ReturnType<StandardSchema["~standard"]["validate"]>>): Checked => {
+    if (!result.issues) return { ok: true, input: result.value };
+    const faults = result.issues.map(({ message, path = [] }) => ({
+      message,
+      path: path.map((key) => String(typeof key === "object" ? key.key : key)).join(".") || ROOT,
+    }));
+    return refused(faults);
+  };
+  return (input) => {
+    const result = schema["~standard"].validate(input);
+    return result instanceof Promise ? result.then(told) : told(result);
+  };
+};
+
+/** Keywords that only say that something below them is wrong. */
+const WRAPPERS = new Set(["properties", "patternProperties", "items", "prefixItems", "$ref", "allOf", "if", "false"]);
+
+/** The library is loaded with the first tool that needs it, and a tool's validator is made once. */
+const jsonCheck = async (schema: JsonObject): Promise<Check> => {
+  const { Validator } = await import("@cfworker/json-schema");
+  const quick = new Validator(schema, "2020-12", true);
+  return (input) => {
+    if (quick.validate(input).valid) return { ok: true, input };
+    const { errors } = new Validator(schema, "2020-12", false).validate(input);
+    const faults = errors.filter((e) => !WRAPPERS.has(e.keyword));
+    return refused((faults.length ? faults : errors).map((e) => ({ message: e.error, path: dotted(e.instanceLocation) })));
+  };
+};
+
+/** `#/a/1/b` → `a.1.b` */
+const dotted = (pointer: string): string =>
+  pointer
+    .slice(2)
+    .split("/")
+    .map((part) => decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~"))
+    .join(".") || ROOT;
+
+const refused = (faults: readonly { readonly message: string; readonly path: string }[]): Checked => ({
+  ok: false,
+  reason: faults
+    .slice(0, 5)
+    .map(({ message, path }) => (path === ROOT ? message : `${path}: ${message}`))
+    .join(" "),
+  path: faults[0]?.path ?? ROOT,
+});
