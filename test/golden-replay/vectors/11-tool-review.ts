@@ -19,7 +19,7 @@ const asResult = (wire: Record<string, unknown>): ToolResultRecord => {
   const full = bytes
     ? "x".repeat(Number(bytes[1]))
     : block
-      ? [{ type: "text", text: "x".repeat(Number(block[1])) }]
+      ? [{ type: "text" as const, text: "x".repeat(Number(block[1])) }]
       : (wire.content as ToolResultRecord["content"]);
   return { type: "tool_result", tool_use_id: String(wire.tool_use_id), content: full };
 };
