@@ -98,6 +98,8 @@ export const STATE = {
   singleTurn: turn(false, derived),
   /** The provider that stage 6 asks, for stages that ask a model of their own. Empty: not known. */
   primaryProvider: turn("", { ...derived, wire: "shared.primary_provider" }),
+  /** A JSON Schema that this run's answer must match: stage 6 asks for it where the provider can, stage 9 checks it. */
+  outputSchema: turn<JsonObject | null>(null, derived),
   /** What the run was given, before stage 1. */
   input: turn<Json>(null, { ...derived, wire: "turn_input" }),
 

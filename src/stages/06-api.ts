@@ -1,0 +1,182 @@
+/** Stage 6: asks the model, with retries, and appends its answer. */
+import { APIError, GenyExecutorError } from "../contract/errors.ts";
+import { textOf, toolUses } from "../contract/message.ts";
+import type { ModelRequest, ModelResponse, Provider } from "../contract/provider.ts";
+import { fields, flag, int, oneOf, text } from "../contract/schema.ts";
+import { Broken, defineStage } from "../contract/stage.ts";
+import { type Call, one } from "../contract/strategy.ts";
+import { ask, told } from "./06-api/ask.ts";
+import { affordable } from "./06-api/budget.ts";
+import { apiEvents } from "./06-api/events.ts";
+import { messageOf, Pass, pendingCalls } from "./06-api/pass.ts";
+import { overridden, requestOf, thinks } from "./06-api/request.ts";
+import { retries } from "./06-api/retry.ts";
+import { routers } from "./06-api/router.ts";
+import { toolLoops } from "./06-api/tool-loop.ts";
+
+/** The names of both releases of the Python program. */
+const PROVIDERS = [
+  "anthropic",
+  "openai",
+  "google",
+  "vllm",
+  "claude_code_cli",
+  "geny_claude_code",
+  "geny_codex",
+  "geny_router",
+  "ollama",
+  "lmstudio",
+  "custom",
+  "local",
+  "mock",
+] as const;
+/** So often an answer that the vendor paused is gone on with; then it stands as it is, with its stop reason. */
+const PAUSES = 10;
+
+export const api = defineStage({
+  name: "api",
+  about: "Asks the model, with retries, tells its answer piece by piece and appends it to the history.",
+  category: "execution",
+  required: true,
+  supportsModelOverride: true,
+  config: fields({
+    provider: oneOf(PROVIDERS, { about: "who answers", default: "anthropic" }),
+    base_url: text({ about: "the provider's address; empty for its own", default: "" }),
+    stream: flag({ about: "whether pieces of the answer are told as they come; null: as the pipeline says", default: null }),
+    timeout_ms: int({ about: "longest time of one call in milliseconds; 0 for the provider's own limits", min: 0, default: 0 }),
+  }),
+  reads: [
+    "messages",
+    "system",
+    "systemVolatile",
+    "tools",
+    "toolChoice",
+    "cacheMarks",
+    "outputSchema",
+    "model",
+    "maxTokens",
+    "temperature",
+    "topP",
+    "topK",
+    "stopSequences",
+    "thinkingEnabled",
+    "thinkingBudgetTokens",
+    "thinkingType",
+    "thinkingDisplay",
+    "stream",
+    "iteration",
+    "sessionId",
+    "turn",
+    "shared",
+    "toolCallsTotal",
+    "toolGuard",
+    "costBudgetUsd",
+    "totalCostUsd",
+  ],
+  writes: ["messages", "lastApiResponse", "modelCalls", "finalText", "shared", "toolCallsTotal"],
+  slots: {
+    retry: one({ about: "when a failed call is tried again", default: "exponential_backoff", strategies: retries }),
+    router: one({ about: "which model answers", default: "passthrough", strategies: routers }),
+    tool_loop: one({ about: "who answers the model's tool calls", default: "pipeline", strategies: toolLoops }),
+  },
+  events: apiEvents,
+  async run(given, ctx) {
+    const { config, slots, chosen, services, call, emit } = ctx;
+    const pass = new Pass(given, ctx.messageId);
+    try {
+      let state = overridden(given, ctx.modelOverride);
+      const model = route(() => slots.router(state, call), chosen.router, call) ?? state.model;
+      if (model !== state.model) emit("api.model_routed", { router: chosen.router, from: state.model, to: model });
+      state = { ...state, model };
+      const provider = await connect(() => services.provider(config.provider, connection(config)), config.provider, call);
+      const next = (): ModelRequest => requestOf({ ...state, messages: pass.messages }, config.stream ?? state.stream);
+      const affords = () => affordable(next(), pass.calls, state, services);
+      const asking = {
+        ...{ provider, services, call, retry: slots.retry, iteration: state.iteration, step: counter() },
+        announce: chosen.tool_loop === "pipeline",
+        broken: (partial: ModelResponse) => pass.lose(partial),
+      };
+      for (let turns = 0, pauses = 0; ; ) {
+        const request = next();
+        emit("api.request", requested(request, provider));
+        const response = await ask(asking, request);
+        emit("api.response", responded(response));
+        pass.take(response);
+        if (response.stop_reason === "model_context_window_exceeded" && !response.content.length)
+          throw told(tooLong(), provider.name, call);
+        const calls = pendingCalls(response);
+        if (response.stop_reason === "pause_turn" && !calls.length && ++pauses <= PAUSES && affords()) continue;
+        if (!calls.length || asking.announce) return pass.patch();
+        const inner = { turns, state: { ...state, shared: pass.shared, toolCallsTotal: pass.toolCallsTotal } };
+        const answered = affords() ? await slots.tool_loop(calls, inner, call) : { capped: "cost_budget" };
+        if (!answered || "capped" in answered) {
+          for (const c of calls) emit("api.tool_use", { id: c.tool_use_id, name: c.tool_name, input: c.tool_input, source: "api" });
+          if (answered) call.emit("api.internal_loop_capped", { turns, reason: answered.capped });
+          return pass.patch();
+        }
+        pass.answer(answered);
+        if ("failed" in answered) throw answered.failed;
+        turns++;
+      }
+    } catch (error) {
+      throw new Broken(error, pass.brokenPatch());
+    }
+  },
+});
+
+/** Names for steps: `model#1`, `wait#1`, `model#2`. */
+const counter = () => {
+  const counts = new Map<string, number>();
+  return (kind: string): string => {
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    return `${kind}#${counts.get(kind)}`;
+  };
+};
+
+/** What a router throws is told, and the model that is set answers. */
+const route = (choose: () => string | undefined, router: string, call: Call): string | undefined => {
+  try {
+    return choose();
+  } catch (error) {
+    call.emit("api.router.error", { router, error: messageOf(error) });
+    return undefined;
+  }
+};
+
+const connection = ({ base_url, timeout_ms }: { base_url: string; timeout_ms: number }) => ({
+  ...(base_url ? { baseUrl: base_url } : {}),
+  ...(timeout_ms ? { timeoutMs: timeout_ms } : {}),
+});
+
+const connect = async (open: () => Provider | Promise<Provider>, name: string, call: Call): Promise<Provider> => {
+  try {
+    return await open();
+  } catch (error) {
+    const typed = error instanceof GenyExecutorError ? error : new APIError(messageOf(error), { code: "exec.api.no_client", cause: error });
+    throw told(typed, name, call);
+  }
+};
+
+const tooLong = () =>
+  new APIError("The conversation fills the model's context: there was no room for an answer. Compact or shorten it.", {
+    code: "exec.api.token_limit",
+  });
+
+const requested = (request: ModelRequest, provider: Provider) => ({
+  model: request.model,
+  provider: provider.name,
+  message_count: request.messages.length,
+  has_tools: request.tools.length > 0,
+  has_thinking: thinks(request),
+  stream: request.stream,
+});
+
+const responded = ({ stop_reason, content, usage }: ModelResponse) => ({
+  stop_reason,
+  text_length: textOf(content).length,
+  tool_calls: toolUses(content).length,
+  input_tokens: usage.input_tokens,
+  output_tokens: usage.output_tokens,
+  cache_read_input_tokens: usage.cache_read_input_tokens,
+  cache_creation_input_tokens: usage.cache_creation_input_tokens,
+});

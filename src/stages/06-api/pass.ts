@@ -1,0 +1,93 @@
+/** What one run of stage 6 has gathered: it becomes the patch, whether the run ends well or breaks. */
+import { asError } from "../../contract/errors.ts";
+import type { ContentBlock, Message, Origin, Role } from "../../contract/message.ts";
+import { textOf, toolUses } from "../../contract/message.ts";
+import type { ModelResponse } from "../../contract/provider.ts";
+import type { JsonObject } from "../../contract/schema.ts";
+import type { ModelCall, PendingToolCall, State } from "../../contract/state.ts";
+import { counts, rescued, spoken } from "./answer.ts";
+import type { Answered } from "./tool-loop.ts";
+
+export class Pass {
+  /** The history, grown by what this run added. */
+  messages: readonly Message[];
+  shared: JsonObject;
+  toolCallsTotal: number;
+  readonly calls: ModelCall[] = [];
+  readonly #before: Pick<State, "messages" | "shared" | "toolCallsTotal">;
+  readonly #messageId: () => string;
+  /** Contents of answers that the vendor paused; the next answer goes on with them. */
+  #paused: readonly ContentBlock[] = [];
+  #answer: ModelResponse | null = null;
+  #broken: ModelResponse | null = null;
+
+  constructor(state: Pick<State, "messages" | "shared" | "toolCallsTotal">, messageId: () => string) {
+    this.#before = state;
+    this.#messageId = messageId;
+    ({ messages: this.messages, shared: this.shared, toolCallsTotal: this.toolCallsTotal } = state);
+  }
+
+  #say(origin: Origin, role: Role, content: Message["content"]): void {
+    this.messages = [...this.messages, { id: this.#messageId(), origin, role, content }];
+  }
+
+  #bill(response: ModelResponse): void {
+    if (counts(response)) this.calls.push({ model: response.model, provider: response.provider, usage: response.usage });
+  }
+
+  /** A whole answer. An empty one leaves no message. */
+  take(response: ModelResponse): void {
+    const content = spoken(response.content);
+    if (content.length) this.#say("model", "assistant", content);
+    this.calls.push({ model: response.model, provider: response.provider, usage: response.usage });
+    const whole = [...this.#paused, ...response.content];
+    this.#answer = this.#paused.length ? { ...response, content: whole } : response;
+    this.#paused = response.stop_reason === "pause_turn" ? whole : [];
+    this.#broken = null;
+  }
+
+  /** What a failed attempt said and used. */
+  lose(partial: ModelResponse): void {
+    this.#bill(partial);
+    if (!this.#broken || rescued(partial.content).length) this.#broken = partial;
+  }
+
+  /** The results of tools that this stage ran. */
+  answer({ outcomes }: Answered): void {
+    this.#say(
+      "tool",
+      "user",
+      outcomes.map(({ block }) => block),
+    );
+    for (const { newMessages, mutations } of outcomes) {
+      for (const { role, content, origin } of newMessages) this.#say(origin ?? "tool", role, content);
+      this.shared = { ...this.shared, ...mutations };
+    }
+    this.toolCallsTotal += outcomes.length;
+  }
+
+  patch() {
+    const { messages, shared, toolCallsTotal } = this;
+    return {
+      lastApiResponse: this.#answer,
+      modelCalls: this.calls,
+      ...(messages === this.#before.messages ? {} : { messages }),
+      ...(shared === this.#before.shared ? {} : { shared }),
+      ...(toolCallsTotal === this.#before.toolCallsTotal ? {} : { toolCallsTotal }),
+    };
+  }
+
+  /** The patch of a run that broke: the words of the answer that broke off are kept, its tool calls are not. */
+  brokenPatch() {
+    const content = rescued(this.#broken?.content ?? []);
+    if (content.length) this.#say("model", "assistant", content);
+    const text = textOf([...(this.#paused.length ? this.#paused : []), ...content]);
+    const last = this.#broken && (content.length || counts(this.#broken)) ? { ...this.#broken, content } : this.#answer;
+    return { ...this.patch(), lastApiResponse: last, ...(text ? { finalText: text } : {}) };
+  }
+}
+
+export const pendingCalls = (response: ModelResponse): readonly PendingToolCall[] =>
+  toolUses(response.content).map(({ id, name, input }) => ({ tool_use_id: id, tool_name: name, tool_input: input }));
+
+export const messageOf = (thrown: unknown): string => asError(thrown).message;
