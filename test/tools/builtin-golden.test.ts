@@ -98,13 +98,13 @@ interface Answer {
 }
 
 const replay = async (vector: Vector, root: string, readFirst = false): Promise<Answer> => {
-  let seen: ToolResult | undefined;
+  const seen: ToolResult[] = [];
   const tools = new ToolRegistry();
   const spied = (tool: Tool): Tool => ({
     ...tool,
     async run(input, ctx) {
       const result = await tool.run(input, ctx);
-      seen = typeof result === "string" ? { content: result } : result;
+      seen.unshift(typeof result === "string" ? { content: result } : result);
       return result;
     },
   });
@@ -122,17 +122,16 @@ const replay = async (vector: Vector, root: string, readFirst = false): Promise<
   const ask = (tool_name: string, tool_input: object) =>
     dispatcher.dispatch({ tool_use_id: "t", tool_name, tool_input: { ...tool_input } }, state, door);
   if (readFirst) await ask("Read", { file_path: input.file_path });
-  const earlier = await snapshot(root);
-  seen = undefined;
+  const earlier = snapshot(root);
   const outcome = await ask(vector.tool, input);
-  const [, code = null, json] = /^ERROR (\w+): [^\n]*\n([^]*)$/.exec(String(outcome.block.content)) ?? [];
+  const [, code = null, json] = /^ERROR (\w+): [^\n]*\n([\s\S]*)$/.exec(String(outcome.block.content)) ?? [];
   return {
     content: json === undefined ? outcome.block.content : JSON.parse(json),
     is_error: outcome.isError,
     error_code: code,
-    metadata: code === null ? (seen?.metadata ?? {}) : { error_code: code },
+    metadata: code === null ? (seen[0]?.metadata ?? {}) : { error_code: code },
     state_mutations: outcome.mutations,
-    files_after: changed(earlier, await snapshot(root)),
+    files_after: changed(earlier, snapshot(root)),
   };
 };
 

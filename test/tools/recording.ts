@@ -1,6 +1,7 @@
 /** Reads recordings of tools: normalised texts, long texts, and the files that a call starts from. */
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, realpath, symlink, utimes, writeFile } from "node:fs/promises";
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, realpath, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 
@@ -38,12 +39,12 @@ export const writeTree = async (
 };
 
 /** Every file below, by its relative path, as base64. */
-export const snapshot = async (root: string): Promise<Map<string, string>> => {
+export const snapshot = (root: string): Map<string, string> => {
   const files = new Map<string, string>();
-  for (const entry of await readdir(root, { recursive: true, withFileTypes: true }))
+  for (const entry of readdirSync(root, { recursive: true, withFileTypes: true }))
     if (entry.isFile()) {
       const path = join(entry.parentPath, entry.name);
-      files.set(relative(root, path), (await readFile(path)).toString("base64"));
+      files.set(relative(root, path), readFileSync(path, "base64"));
     }
   return files;
 };
@@ -82,11 +83,11 @@ const long = (ours: string, { chars, sha256, head }: { chars: number; sha256: st
 
 const pattern = (recorded: string): RegExp => {
   const ANY = "\u0000";
-  const escape = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  const literal = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
   const parts = recorded.replaceAll("<text>", ANY).split(/(<text\|[^<>]*>)/);
   const source = parts.map((part) => {
     const values = part.startsWith("<text|") ? part.slice(6, -1).split("|") : undefined;
-    return values ? `[^]*?${values.map(escape).join("[^]*?")}[^]*` : escape(part);
+    return values ? `[\\s\\S]*?${values.map(literal).join("[\\s\\S]*?")}[\\s\\S]*` : literal(part);
   });
-  return new RegExp(`^${source.join("").replaceAll(ANY, "[^]*")}$`);
+  return new RegExp(`^${source.join("").replaceAll(ANY, "[\\s\\S]*")}$`);
 };
