@@ -287,6 +287,7 @@ export class Pipeline implements AsyncDisposable {
       ...overridesOf(overrides).state,
       pipelineId: from.pipelineId || services.id("pl_"),
       sessionId: sessionId ?? from.sessionId,
+      primaryProvider: providerOf(this.#document),
       input: inputOf(input),
       // Stage 1 gives ids and origins to messages that have none.
       messages: messages === undefined ? from.messages : (messages as State["messages"]),
