@@ -1,0 +1,103 @@
+/** Every config key that is accepted is read: configs are handed out through proxies that write down what is looked at. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Fields, Provider, Stage, State, Strategy } from "geny-executor";
+import { PIPELINE } from "geny-executor/stages";
+import { runStage, testServices } from "geny-executor/testing";
+
+const provider: Provider = {
+  name: "p",
+  capabilities: {} as Provider["capabilities"],
+  async *stream() {
+    yield { type: "text", index: 0, text: "Done." };
+    yield { type: "finish", stopReason: "end_turn" };
+  },
+};
+const services = testServices({
+  provider: () => provider,
+  dispatcher: {
+    concurrencySafe: () => true,
+    dispatch: async ({ tool_use_id }) => ({
+      block: { type: "tool_result", tool_use_id, content: "ok" },
+      isError: false,
+      mutations: {},
+      newMessages: [],
+      durationMs: 1,
+    }),
+  },
+  host: {
+    delegate: async () => ({ success: true, text: "done", error: null }),
+    retrieve: async () => [],
+    executeTask: async () => null,
+  },
+});
+
+/** States in which one branch or another looks at its settings. */
+const STATES: Partial<State>[] = [
+  { input: "hi" },
+  { messages: [{ id: "1", origin: "user", role: "user", content: "x".repeat(20_000) }] },
+  { thinkingEnabled: true, needsReflection: true, tools: [{ name: "t", description: "", input_schema: {} }] },
+  { tools: [{ name: "t", description: "", input_schema: {} }] },
+  { pendingToolCalls: [{ tool_use_id: "a", tool_name: "t", tool_input: {} }], delegateRequests: [{ agent_type: "a", task: "t" }] },
+  {
+    sessionId: "s",
+    finalText: "Said.",
+    turnSummary: { abstract: "x" },
+    loopDecision: "complete",
+    messages: [{ id: "1", origin: "model", role: "assistant", content: "Said." }],
+  },
+];
+const call = {
+  emit: () => {},
+  signal: new AbortController().signal,
+  step: <T>(_: string, effect: (s: AbortSignal) => Promise<T>) => effect(call.signal),
+};
+
+const sample = ({ shape }: Fields): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(shape as Record<string, { default?: unknown; kind: string }>).map(([key, field]) => [
+      key,
+      field.default ?? { array: [], object: {}, string: "x", integer: 1, number: 1, boolean: true }[field.kind] ?? null,
+    ]),
+  );
+const watched = (config: object, seen: Set<string>): never =>
+  new Proxy(config, {
+    get(target, key) {
+      seen.add(String(key));
+      return Reflect.get(target, key);
+    },
+  }) as never;
+const tried = async (work: () => unknown): Promise<void> => {
+  try {
+    await work();
+  } catch {
+    // What it makes of a state that is not whole does not matter here, only what it looked at.
+  }
+};
+
+for (const stage of [...PIPELINE.setup, ...PIPELINE.loop, ...PIPELINE.surface] as Stage[]) {
+  test(`stage ${stage.name} reads every key of its config`, async () => {
+    const seen = new Set<string>();
+    const watching: Stage = {
+      ...stage,
+      bypass: (state, ctx) => stage.bypass?.(state, { ...ctx, config: watched(ctx.config, seen) }),
+      run: (state, ctx) => stage.run(state, { ...ctx, config: watched(ctx.config, seen) }),
+    };
+    for (const state of STATES) await tried(() => runStage(watching, { state, services }));
+    assert.deepEqual(
+      Object.keys(stage.config.shape).filter((key) => !seen.has(key)),
+      [],
+    );
+  });
+
+  for (const [slot, { strategies }] of Object.entries(stage.slots as Record<string, { strategies: Record<string, Strategy> }>))
+    test(`stage ${stage.name}: every strategy of "${slot}" reads every key of its config`, async () => {
+      for (const [name, strategy] of Object.entries(strategies)) {
+        const seen = new Set<string>();
+        const made: unknown = strategy.create(watched(sample(strategy.config), seen), services);
+        const unread = () => Object.keys(strategy.config.shape).filter((key) => !seen.has(key));
+        if (unread().length && typeof made === "function") for (const state of STATES) await tried(() => made({ ...state }, call));
+        assert.deepEqual(unread(), [], name);
+      }
+    });
+}
