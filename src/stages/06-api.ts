@@ -173,7 +173,7 @@ const requested = (request: ModelRequest, provider: Provider) => ({
 
 const responded = ({ stop_reason, content, usage }: ModelResponse) => ({
   stop_reason,
-  text_length: textOf(content).length,
+  text_length: [...textOf(content)].length,
   tool_calls: toolUses(content).length,
   input_tokens: usage.input_tokens,
   output_tokens: usage.output_tokens,
