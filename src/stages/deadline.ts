@@ -18,7 +18,7 @@ export const within = async <T extends object>(
   signal.throwIfAborted();
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
-  const limit = clock.sleep(Math.min(ms ?? LONGEST_MS, LONGEST_MS), both).then(() => LATE);
+  const limit = ms === null ? untilAbort(both) : clock.sleep(Math.min(ms, LONGEST_MS), both).then(() => LATE);
   try {
     const first = await Promise.race([effect(both), limit]);
     return typeof first === "symbol" ? undefined : first;
@@ -26,3 +26,8 @@ export const within = async <T extends object>(
     stop.abort();
   }
 };
+
+const untilAbort = (signal: AbortSignal): Promise<never> =>
+  new Promise((_ok, no) => {
+    signal.addEventListener("abort", () => no(signal.reason), { once: true });
+  });

@@ -1,0 +1,29 @@
+/** Requests and decisions, from what tools, hosts and people hand in. */
+import type { HitlDecision, HitlRequest } from "../../contract/host.ts";
+import type { JsonObject } from "../../contract/schema.ts";
+
+const SEVERITIES = ["info", "warn", "error"] as const;
+const DECISIONS = ["approve", "reject", "cancel"] as const;
+
+const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
+const textOf = (value: unknown): string => (value === null || value === undefined ? "" : String(value));
+
+/** A request made whole, or null when it is no object. An unknown severity is "warn"; `token` makes one where there is none. */
+export const asRequest = (given: unknown, token: () => string, now: string): HitlRequest | null => {
+  if (!isObject(given)) return null;
+  const severity = textOf(given.severity).toLowerCase();
+  return {
+    token: textOf(given.token) || token(),
+    reason: textOf(given.reason),
+    severity: SEVERITIES.find((known) => known === severity) ?? "warn",
+    tool_call_id: textOf(given.tool_call_id),
+    payload: isObject(given.payload) ? given.payload : {},
+    created_at: textOf(given.created_at) || now,
+  };
+};
+
+/** A decision in any case, or null when it is none. */
+export const asDecision = (given: unknown): HitlDecision | null => {
+  const word = typeof given === "string" ? given.toLowerCase() : "";
+  return DECISIONS.find((known) => known === word) ?? null;
+};
