@@ -15,7 +15,7 @@ export const importances = {
     about: "Always the same grade.",
     config: fields({ grade: text({ default: "medium", about: "low, medium, high or critical" }) }),
     create: ({ grade }) => {
-      const always = gradeOf(grade);
+      const always = gradeOf(grade, "grade");
       return () => always;
     },
   }),
@@ -42,7 +42,7 @@ export const importances = {
       escalate_on_tool_review_error: flag({ default: true, about: "critical instead of high when a tool review has flagged an error" }),
     }),
     create: (config) => {
-      const baseline = gradeOf(config.baseline);
+      const baseline = gradeOf(config.baseline, "baseline");
       const high = config.high_keywords.map((word) => word.toLowerCase());
       const low = config.low_keywords.map((word) => word.toLowerCase());
       const { many_facts_threshold, many_entities_threshold, escalate_on_tool_review_error } = config;

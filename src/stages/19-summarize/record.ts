@@ -14,8 +14,9 @@ export type SummaryRecord = {
   readonly created_at: string;
 };
 
-export const gradeOf = (word: string): Grade => {
+/** Throws when the word, which the config has under `key`, is none. */
+export const gradeOf = (word: string, key: string): Grade => {
   const grade = GRADES.find((g) => g === word.toLowerCase());
-  if (!grade) throw new Error(`must be one of ${GRADES.join(", ")}, not "${word}"`);
+  if (!grade) throw new Error(`${key} must be one of ${GRADES.join(", ")}, not "${word}"`);
   return grade;
 };
