@@ -1,0 +1,45 @@
+/**
+ * Replays what was recorded of the Python program: runs, and what its definitions, presets and classes say. The environment variable GOLDEN
+ * names another folder of the same form, which may hold fewer files and keys.
+ */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { busCases } from "./golden-replay/bus.ts";
+import { isDefault, lines } from "./golden-replay/data.ts";
+import { definitionCases } from "./golden-replay/definition-cases.ts";
+import { differences } from "./golden-replay/differences.ts";
+import { errorCases } from "./golden-replay/error-cases.ts";
+import { told } from "./golden-replay/match.ts";
+import { compareCase } from "./golden-replay/model.ts";
+import { builderCases, presetCases } from "./golden-replay/preset-cases.ts";
+import type { Recording } from "./golden-replay/recording.ts";
+import { compare } from "./golden-replay/runs.ts";
+import { stateCases } from "./golden-replay/state-cases.ts";
+
+const used = new Set<object>();
+const verdict = (name: string, found: Parameters<typeof told>[0], rules: readonly { rule: string }[]) => {
+  for (const rule of rules) used.add(rule);
+  const listed = rules.length ? `\nrules that had a say: ${rules.map((r) => r.rule).join("; ")}` : "";
+  assert.ok(found.length === 0, `${name} differs, and no rule lists it:\n${told(found)}${listed}`);
+};
+
+describe("recorded runs", { concurrency: 4 }, () => {
+  for (const recording of lines<Recording>("runs.jsonl"))
+    test(recording.name, { timeout: 5000 }, async () => {
+      const { found, used: rules } = await compare(recording, differences.runs);
+      verdict(recording.name, found, rules);
+    });
+});
+
+describe("recorded definitions, presets and classes", () => {
+  for (const one of [...busCases(), ...stateCases(), ...errorCases(), ...definitionCases(), ...presetCases(), ...builderCases()])
+    test(`${one.file}: ${one.name}`, { timeout: 5000 }, async () => {
+      const { found, used: rules } = await compareCase(one, differences.model);
+      verdict(`${one.file}: ${one.name}`, found, rules);
+    });
+});
+
+describe("the list of differences", { skip: isDefault ? false : "it is about the recordings that are carried here" }, () => {
+  for (const rule of [...differences.runs, ...differences.model])
+    test(`occurs: ${rule.rule}`, () => assert.ok(used.has(rule), "Nothing needs this rule any more: take it off the list."));
+});
