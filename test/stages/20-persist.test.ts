@@ -4,8 +4,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import fc from "fast-check";
 import { beginTurn, fromWire, type Message, newState, noUsage, type State, toWire } from "geny-executor";
-import { CheckpointError, CheckpointNotFound, restoreState } from "../../src/stages/20-persist/checkpoint.ts";
+import { CheckpointError, CheckpointNotFound, payloadOf, restoreState } from "../../src/stages/20-persist/checkpoint.ts";
 import { listCheckpoints, loadCheckpoint } from "../../src/stages/20-persist/files.ts";
 import { frequencies } from "../../src/stages/20-persist/strategies.ts";
 import { persist } from "../../src/stages/20-persist.ts";
@@ -184,6 +185,57 @@ test("a turn that is not due is skipped", () =>
     assert.deepEqual(await readdir(base), []);
     await assert.rejects(save(base, {}, "every_n_turns", { n: 0 }), /\bn\b/);
   }));
+
+test("any payload gives a state, or is refused by name", () => {
+  const keys = [
+    "session_id",
+    "iteration",
+    "model",
+    "messages",
+    "message_meta",
+    "shared",
+    "metadata",
+    "total_cost_usd",
+    "token_usage",
+    "insights",
+  ];
+  const content = fc.oneof(
+    fc.string(),
+    fc.array(fc.oneof(fc.jsonValue(), fc.record({ type: fc.constantFrom("text", "tool_result") }))),
+    fc.jsonValue(),
+  );
+  const history = fc.array(fc.record({ role: fc.constantFrom("user", "assistant"), content }));
+  const payloads = fc
+    .tuple(fc.dictionary(fc.constantFrom(...keys), fc.jsonValue()), fc.option(history, { nil: undefined }))
+    .map(([payload, messages]): Record<string, unknown> => (messages ? { ...payload, messages } : payload));
+  fc.assert(
+    fc.property(payloads, (payload) => {
+      try {
+        const state = restoreState(payload);
+        assert.deepEqual(restoreState(payloadOf(state)), state);
+      } catch (error) {
+        assert.ok(error instanceof CheckpointError, String(error));
+      }
+    }),
+  );
+});
+
+test("ids and origins come back; a history from elsewhere gets some", () => {
+  assert.deepEqual(restoreState(payloadOf(newState({ messages }))).messages, messages);
+  const foreign = [
+    { role: "user", content: "q" },
+    { role: "assistant", content: [{ type: "tool_use", id: "t", name: "x", input: {} }] },
+    { role: "user", content: [{ type: "tool_result", tool_use_id: "t", content: "r" }] },
+  ];
+  assert.deepEqual(
+    restoreState({ messages: foreign }).messages.map((m) => [m.id, m.origin]),
+    [
+      ["restored.0", "user"],
+      ["restored.1", "model"],
+      ["restored.2", "tool"],
+    ],
+  );
+});
 
 describe("recorded checkpoints", () => {
   const file = join(process.env.GOLDEN ?? join(import.meta.dirname, "../golden"), "checkpoints.json");

@@ -80,8 +80,7 @@ const messagesOf = (value: unknown, meta: unknown): Message[] => {
   return value.map((message: unknown, i): Message => {
     const { role, content: given } = isObject(message) ? message : {};
     const content = given ?? "";
-    if ((role !== "user" && role !== "assistant") || !(typeof content === "string" || Array.isArray(content)))
-      throw wrong(`messages[${i}]`, "must have a role and a content");
+    if ((role !== "user" && role !== "assistant") || !isContent(content)) throw wrong(`messages[${i}]`, "must have a role and a content");
     const guess: Origin = role === "assistant" ? "model" : toolResults(content).length ? "tool" : "user";
     const beside = known[i];
     const { id, origin } = isMeta(beside) ? beside : { id: `restored.${i}`, origin: guess };
@@ -89,6 +88,8 @@ const messagesOf = (value: unknown, meta: unknown): Message[] => {
   });
 };
 
+const isContent = (value: unknown): value is Message["content"] =>
+  typeof value === "string" || (Array.isArray(value) && value.every(isObject));
 const isMeta = (value: unknown): value is Pick<Message, "id" | "origin"> =>
   isObject(value) && typeof value.id === "string" && typeof value.origin === "string";
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
