@@ -161,7 +161,12 @@ export const STATE = {
   finalOutput: turn<Json>(null),
   /** Why the turn broke; null while it is whole. Stages 17 to 21 read it. */
   interrupted: turn<{ readonly reason: "stopped" | "failed"; readonly error: string | null } | null>(null, meta("turn.interrupted")),
+  /** Names of the notes that stage 16 gave the model in this turn, such as "turn_budget.soft". */
   loopNotes: turn<readonly string[]>([], shared("loop.notes")),
+  /** Epoch milliseconds at which this turn's loop began. */
+  startedAt: turn<number | null>(null, shared("loop.started_at")),
+  /** Failed calls of this turn, as hashes, since something last changed the world; `refused`: how often one of them came again in vain. */
+  failedCalls: turn<{ readonly refused: number; readonly calls: readonly string[] }>({ refused: 0, calls: [] }, shared("loop.repeat_stop")),
 
   // Tasks, approvals, summaries, checkpoints, insights.
   tasksNewThisTurn: turn<readonly JsonObject[]>([], shared("tasks_new_this_turn")),
