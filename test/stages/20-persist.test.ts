@@ -57,7 +57,7 @@ test("a checkpoint: one line, sorted keys, the payload in the Python program's p
       insights: [{ title: "T" }],
       totalCostUsd: 0.5,
       sessionCostUsd: null,
-      tokenUsage: { ...noUsage, input_tokens: 10, output_tokens: 5, cache_read_input_tokens: 7 },
+      tokenUsage: { ...noUsage, input_tokens: 10, output_tokens: 5, cache_read_input_tokens: 7, cache_creation_1h_input_tokens: 2 },
       completionSignal: "complete",
       finalText: "fin",
     });

@@ -70,7 +70,9 @@ const numberOf = (value: unknown, key: string): number => {
 
 const usageOf = (value: unknown): Usage => {
   if (!isObject(value)) return noUsage;
-  const known = Object.keys(noUsage).filter((key) => value[key] !== undefined && value[key] !== null);
+  const known = [...Object.keys(noUsage), "cache_creation_1h_input_tokens"].filter(
+    (key) => value[key] !== undefined && value[key] !== null,
+  );
   return { ...noUsage, ...Object.fromEntries(known.map((key) => [key, numberOf(value[key], `token_usage.${key}`)])) };
 };
 
