@@ -22,7 +22,7 @@ export const tool = defineStage({
       about: "The most calls that run at a time; the executor may have a smaller number of its own",
     }),
   }),
-  reads: ["pendingToolCalls", "messages", "shared", "sessionId", "turn", "iteration", "maxIterations", "toolCallsTotal"],
+  reads: ["pendingToolCalls", "messages", "shared", "sessionId", "turn", "iteration", "maxIterations", "toolCallsTotal", "toolGuard"],
   writes: ["messages", "pendingToolCalls", "executedToolCalls", "toolResults", "toolIteration", "toolCallsTotal", "loopDecision", "shared"],
   slots: {
     executor: one({ about: "In which order, and how many at a time", default: "sequential", strategies: executors }),
@@ -63,7 +63,7 @@ export const tool = defineStage({
       return {
         messages: [...state.messages, results, ...more],
         pendingToolCalls: [],
-        executedToolCalls: calls.filter((asked, i) => outcomes[i] && !reasonAgainst(asked.tool_name, toolBinding)),
+        executedToolCalls: calls.filter((asked, i) => outcomes[i] && !reasonAgainst(asked.tool_name, toolBinding, state.toolGuard)),
         toolResults: all.map((o) => o.block),
         toolIteration: iteration,
         toolCallsTotal: toolCallsTotal + outcomes.filter(Boolean).length,
@@ -82,7 +82,7 @@ export const tool = defineStage({
       safe: slots.router.concurrencySafe(asked),
       async run() {
         const { tool_use_id, tool_name: name, tool_input: input } = asked;
-        const reason = reasonAgainst(name, toolBinding);
+        const reason = reasonAgainst(name, toolBinding, state.toolGuard);
         const ordinal = toolCallsTotal + i;
         emit("tool.call_start", { tool_use_id, name, input });
         const outcome = reason

@@ -1,6 +1,6 @@
 /** Answers to calls that no tool gave, and whether a call may be made at all. */
 import type { ToolBinding } from "../../contract/manifest.ts";
-import type { PendingToolCall } from "../../contract/state.ts";
+import type { PendingToolCall, State } from "../../contract/state.ts";
 import type { ToolOutcome } from "../../contract/tool.ts";
 
 const failed = (id: string, content: string): ToolOutcome => ({
@@ -11,11 +11,15 @@ const failed = (id: string, content: string): ToolOutcome => ({
   durationMs: 0,
 });
 
-/** Why the stage's `tool_binding` is against the tool; undefined when it is not. What is blocked wins over what is allowed. */
-export const reasonAgainst = (name: string, binding: ToolBinding | null): string | undefined => {
-  if (binding?.blocked?.includes(name)) return "the stage's tool_binding blocks it";
-  if (binding?.allowed && !binding.allowed.includes(name)) return "the stage's tool_binding does not allow it";
-  return undefined;
+/** Why the stage's `tool_binding`, or a guard, is against the tool; undefined when none is. What is blocked wins over what is allowed. */
+export const reasonAgainst = (name: string, binding: ToolBinding | null, guard: State["toolGuard"]): string | undefined => {
+  const against = (rule: { allowed: readonly string[] | null; blocked: readonly string[] | null } | null, who: string) =>
+    rule?.blocked?.includes(name)
+      ? `${who} blocks it`
+      : rule?.allowed && !rule.allowed.includes(name)
+        ? `${who} does not allow it`
+        : undefined;
+  return against(binding, "the stage's tool_binding") ?? against(guard, "a guard");
 };
 
 /** In the form of a tool's error: a head line, then JSON with a space after commas and colons. */
