@@ -88,7 +88,9 @@ const answer = async (groups: PendingToolCall[][], state: Seen, dispatcher: Disp
 
 const dispatched = async (one: PendingToolCall, state: Seen, dispatcher: Dispatcher, call: Call): Promise<ToolOutcome> => {
   call.emit("api.tool_use", { id: one.tool_use_id, name: one.tool_name, input: one.tool_input, source: "internal" });
-  const outcome = await dispatcher.dispatch(one, state, call);
+  const outcome = await call.step(`tool:${one.tool_name}#${state.toolCallsTotal + 1}`, (signal) =>
+    dispatcher.dispatch(one, state, { ...call, signal }),
+  );
   const { content } = outcome.block;
   call.emit("api.tool_result", { tool_use_id: one.tool_use_id, content, is_error: outcome.isError, source: "internal" });
   return outcome;
