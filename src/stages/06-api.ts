@@ -1,5 +1,5 @@
 /** Stage 6: asks the model, with retries, and appends its answer. */
-import { APIError, GenyExecutorError } from "../contract/errors.ts";
+import { APIError, asError, GenyExecutorError } from "../contract/errors.ts";
 import { textOf, toolUses } from "../contract/message.ts";
 import type { ModelRequest, ModelResponse, Provider } from "../contract/provider.ts";
 import { fields, flag, int, oneOf, text } from "../contract/schema.ts";
@@ -8,7 +8,7 @@ import { type Call, one } from "../contract/strategy.ts";
 import { ask, told } from "./06-api/ask.ts";
 import { affordable } from "./06-api/budget.ts";
 import { apiEvents } from "./06-api/events.ts";
-import { messageOf, Pass, pendingCalls } from "./06-api/pass.ts";
+import { Pass, pendingCalls } from "./06-api/pass.ts";
 import { overridden, requestOf, thinks } from "./06-api/request.ts";
 import { retries } from "./06-api/retry.ts";
 import { routers } from "./06-api/router.ts";
@@ -138,7 +138,7 @@ const route = (choose: () => string | undefined, router: string, call: Call): st
   try {
     return choose();
   } catch (error) {
-    call.emit("api.router.error", { router, error: messageOf(error) });
+    call.emit("api.router.error", { router, error: asError(error).message });
     return undefined;
   }
 };
@@ -152,7 +152,8 @@ const connect = async (open: () => Provider | Promise<Provider>, name: string, c
   try {
     return await open();
   } catch (error) {
-    const typed = error instanceof GenyExecutorError ? error : new APIError(messageOf(error), { code: "exec.api.no_client", cause: error });
+    const typed =
+      error instanceof GenyExecutorError ? error : new APIError(asError(error).message, { code: "exec.api.no_client", cause: error });
     throw told(typed, name, call);
   }
 };

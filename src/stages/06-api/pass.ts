@@ -1,5 +1,4 @@
 /** What one run of stage 6 has gathered: it becomes the patch, whether the run ends well or breaks. */
-import { asError } from "../../contract/errors.ts";
 import type { ContentBlock, Message, Origin, Role } from "../../contract/message.ts";
 import { textOf, toolUses } from "../../contract/message.ts";
 import type { ModelResponse } from "../../contract/provider.ts";
@@ -89,5 +88,3 @@ export class Pass {
 
 export const pendingCalls = (response: ModelResponse): readonly PendingToolCall[] =>
   toolUses(response.content).map(({ id, name, input }) => ({ tool_use_id: id, tool_name: name, tool_input: input }));
-
-export const messageOf = (thrown: unknown): string => asError(thrown).message;
