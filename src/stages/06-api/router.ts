@@ -42,14 +42,14 @@ export const routers = {
       thinking_promotes_heavy: flag({ about: "whether thinking asks for the heavy model", default: true }),
       tools_promote_balanced: flag({ about: "whether tools ask for the balanced model", default: true }),
     }),
-    create: (config) => {
-      const { light_model, balanced_model, heavy_model, light_threshold_chars: light, heavy_threshold_chars: heavy } = config;
+    create: ({ light_model, balanced_model, heavy_model, ...config }) => {
+      const { light_threshold_chars: light, heavy_threshold_chars: heavy, thinking_promotes_heavy, tools_promote_balanced } = config;
       if (heavy < light) throw new Error(`heavy_threshold_chars (${heavy}) must be at least light_threshold_chars (${light})`);
       return (request) => {
-        if (config.thinking_promotes_heavy && request.thinkingEnabled) return heavy_model;
+        if (thinking_promotes_heavy && request.thinkingEnabled) return heavy_model;
         const chars = size(request);
         if (chars >= heavy) return heavy_model;
-        if (config.tools_promote_balanced && request.tools.length) return balanced_model;
+        if (tools_promote_balanced && request.tools.length) return balanced_model;
         return chars <= light ? light_model : balanced_model;
       };
     },

@@ -33,12 +33,13 @@ export const planners = {
       size_step_chars: int({ about: "characters of prompt and messages that make one step", min: 1, default: 4000 }),
       size_step_bonus: int({ about: "tokens added for each step", min: 0, default: 2000 }),
     }),
-    create: (config) => (state) => {
-      const bonus =
-        (state.tools.length ? config.tools_bonus : 0) +
-        (state.needsReflection ? config.reflection_bonus : 0) +
-        Math.floor(chars(state) / config.size_step_chars) * config.size_step_bonus;
-      return Math.max(config.min_budget, Math.min(config.max_budget, config.base_budget + bonus));
-    },
+    create:
+      ({ base_budget, min_budget, max_budget, tools_bonus, reflection_bonus, size_step_chars, size_step_bonus }) =>
+      (state) => {
+        const tools = state.tools.length ? tools_bonus : 0;
+        const reflection = state.needsReflection ? reflection_bonus : 0;
+        const size = Math.floor(chars(state) / size_step_chars) * size_step_bonus;
+        return Math.max(min_budget, Math.min(max_budget, base_budget + tools + reflection + size));
+      },
   }),
 };
