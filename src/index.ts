@@ -1,17 +1,87 @@
-export * from "./contract/collect.ts";
-export * from "./contract/errors.ts";
+/** The public door. */
+export { type BuilderOptions, PipelineBuilder } from "./builder.ts";
+export { collect, type Fold, fold } from "./contract/collect.ts";
+export {
+  APIError,
+  CATEGORIES,
+  ConfigError,
+  ERRORS,
+  ErrorCategory,
+  type ErrorCode,
+  ExecutorErrorCode,
+  type Finding,
+  GenyExecutorError,
+  GuardRejectError,
+  MCPConnectionError,
+  MutationError,
+  PipelineError,
+  StageError,
+  ToolExecutionError,
+} from "./contract/errors.ts";
 export { ENGINE_EVENTS, type PipelineEvent } from "./contract/events.ts";
 export type * from "./contract/host.ts";
-export type * from "./contract/manifest.ts";
-export * from "./contract/message.ts";
-export type * from "./contract/provider.ts";
-export * from "./contract/schema.ts";
-export type * from "./contract/services.ts";
-export { Broken, defineStage, type Stage, type StageContext } from "./contract/stage.ts";
-export * from "./contract/state.ts";
+export type { ManifestDocument, ModelSettings, PipelineSettings, StageEntry, ToolBinding } from "./contract/manifest.ts";
+export {
+  type ContentBlock,
+  type Message,
+  type MessageInput,
+  type Origin,
+  type Role,
+  type TextBlock,
+  textOf,
+  toolResults,
+  toolUses,
+} from "./contract/message.ts";
+export type { ClientCapabilities, ModelEvent, ModelRequest, ModelResponse, Provider, Thinking } from "./contract/provider.ts";
+export {
+  check,
+  defaults,
+  type Field,
+  type Fields,
+  fields,
+  flag,
+  type Input,
+  int,
+  type Json,
+  type JsonObject,
+  json,
+  jsonSchema,
+  list,
+  number,
+  type Output,
+  object,
+  oneOf,
+  type Problem,
+  record,
+  text,
+} from "./contract/schema.ts";
+export type { Approvals, Clock, Dispatcher, Logger, Price, Pricing, Services, Store, Tokens, Tools } from "./contract/services.ts";
+export { Broken, type Category, defineStage, type Stage, type StageContext } from "./contract/stage.ts";
+export type * from "./contract/state.ts";
+export { beginTurn, fromWire, newState, STATE, snake, toWire } from "./contract/state.ts";
 export { type Call, defineStrategy, extend, many, one, type Step, type Strategy } from "./contract/strategy.ts";
-export * from "./contract/tool.ts";
-export * from "./contract/usage.ts";
+export {
+  defineTool,
+  type Effect,
+  type StandardSchema,
+  type Tool,
+  type ToolContext,
+  type ToolOutcome,
+  type ToolResult,
+  type ToolSpec,
+} from "./contract/tool.ts";
+export { addUsage, noUsage, type Usage, type UsageSummary } from "./contract/usage.ts";
 export { compile } from "./engine/compile.ts";
+export type { StageDescription } from "./engine/describe.ts";
 export { systemClock } from "./engine/host.ts";
+export type { Place } from "./engine/plan.ts";
 export { tokens } from "./engine/tokens.ts";
+export { EnvironmentManifest } from "./manifest/document.ts";
+export { MODEL, PIPELINE_SETTINGS } from "./manifest/settings.ts";
+export { ModelOverrides } from "./options.ts";
+export { Pipeline, type PipelineOptions, type RunOptions, type RunResult } from "./pipeline.ts";
+export { PipelinePresets, type PresetOptions } from "./presets.ts";
+export { CredentialBundle, capabilities, type ProviderCredentials } from "./providers/index.ts";
+export { Session, type SessionInfo, SessionManager } from "./sessions/index.ts";
+export { builtinTools } from "./tools/builtin/index.ts";
+export { ToolRegistry } from "./tools/registry.ts";

@@ -5,6 +5,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import {
   Broken,
   ConfigError,
+  capabilities,
   defineStage,
   defineTool,
   fields,
@@ -338,7 +339,7 @@ test("two runs at once on one pipeline do not touch each other", async () => {
 test("a provider that ends without finishing is a typed failure with the words it said", async () => {
   const provider: Provider = {
     name: "mine",
-    capabilities: { ...(await import("geny-executor/providers")).CAPABILITIES },
+    capabilities: capabilities(),
     async *stream() {
       yield { type: "text", index: 0, text: "half" };
     },

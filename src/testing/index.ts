@@ -2,6 +2,7 @@
 export { type Expected, mismatch } from "./match.ts";
 export { planner } from "./planner.ts";
 export type { RecordedRequest } from "./recording.ts";
+export { runStage, type StageOutcome, type StageRun, testServices } from "./run-stage.ts";
 export {
   type Asked,
   type Fault,
