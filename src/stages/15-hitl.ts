@@ -24,7 +24,7 @@ export const hitl = defineStage({
   category: "gate",
   config: fields({}),
   reads: ["hitlRequest", "hitlHistory"],
-  writes: ["hitlRequest", "hitlLastDecision", "hitlHistory", "loopDecision", "completionSignal"],
+  writes: ["hitlRequest", "hitlLastDecision", "hitlHistory", "loopDecision", "completionSignal", "completionDetail"],
   slots: {
     requester: one({ about: "who is asked", default: "null", strategies: requesters }),
     timeout: one({ about: "how long the answer may take", default: "indefinite", strategies: timeouts }),
@@ -75,7 +75,7 @@ export const hitl = defineStage({
       hitlRequest: null,
       hitlLastDecision: decision,
       hitlHistory: [...state.hitlHistory, { request, decision, decided_at: now(), note: "" }].slice(-HISTORY),
-      ...ends[decision],
+      ...(decision === "approve" ? {} : { ...ends[decision], completionDetail: request.reason }),
     };
   },
 });
@@ -96,9 +96,7 @@ const ask = async (requester: Requester, request: HitlRequest, seconds: number |
   }
 };
 
-/** An approval leaves the loop's decision alone. */
 const ends = {
-  approve: {},
   reject: { loopDecision: "complete", completionSignal: "HITL_REJECTED" },
   cancel: { loopDecision: "escalate", completionSignal: "HITL_CANCELLED" },
 } as const;

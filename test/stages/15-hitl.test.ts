@@ -37,7 +37,7 @@ test("null approves: the request is told, the decision kept, the loop's decision
 test("reject ends the turn, cancel escalates; results of tools stay as they are", async () => {
   const rejected = await run({ approve: async () => "reject", state: { toolIteration: 0 } });
   assert.deepEqual(end(rejected.state), ["complete", "HITL_REJECTED"]);
-  assert.equal(rejected.state.toolIteration, 0);
+  assert.deepEqual([rejected.state.toolIteration, rejected.state.completionDetail], [0, "danger"]);
   const cancelled = await run({ approve: async () => "cancel" });
   assert.deepEqual(end(cancelled.state), ["escalate", "HITL_CANCELLED"]);
   assert.equal(cancelled.state.hitlLastDecision, "cancel");
