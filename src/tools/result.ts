@@ -70,10 +70,11 @@ const BLOCKS = new Set(["text", "image", "document", "tool_use", "tool_result", 
 const isBlocks = (content: unknown): content is readonly ContentBlock[] =>
   Array.isArray(content) && content.length > 0 && content.every((item) => isObject(item) && BLOCKS.has(String(item.type)));
 
+/** One line, so that the JSON below it can be found. */
 const errorHead = (value: Json): string | undefined => {
   const error = isObject(value) ? value.error : undefined;
   return isObject(error) && typeof error.code === "string" && typeof error.message === "string"
-    ? `ERROR ${error.code}: ${error.message}`
+    ? `ERROR ${error.code}: ${error.message.replace(/\s*\n\s*/g, " ")}`
     : undefined;
 };
 

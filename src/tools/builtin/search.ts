@@ -26,7 +26,9 @@ export const createSearch = async (expression: RegExp, late: (file: string) => E
     try {
       script.runInContext(context, { timeout: BOUND });
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ERR_SCRIPT_EXECUTION_TIMEOUT") throw late(current);
+      // Made in the other context, so it is no Error of this one.
+      if (typeof error === "object" && error !== null && "code" in error && error.code === "ERR_SCRIPT_EXECUTION_TIMEOUT")
+        throw late(current);
       throw error;
     }
     return found;

@@ -1,4 +1,5 @@
 /** Files as text. */
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { Refused } from "./paths.ts";
 
@@ -7,9 +8,9 @@ const LARGEST = 64 * 1024 * 1024;
 /** A NUL among so many first bytes makes a file binary. */
 const PROBE = 8192;
 
-/** The bytes of a regular file: a pipe or a device would never end. Throws `Refused` when it is none, or larger than `largest` bytes. */
+/** The bytes of a regular file: to open or read a pipe or a device may never end. Throws `Refused` when it is none, or larger than `largest` bytes. */
 export const readBytes = async (path: string, largest = LARGEST): Promise<Buffer> => {
-  const file = await open(path, "r");
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stat = await file.stat();
     if (stat.isDirectory()) throw new Refused(`${path} is a folder, not a file.`);
