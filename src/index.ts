@@ -83,5 +83,8 @@ export { Pipeline, type PipelineOptions, type RunOptions, type RunResult } from 
 export { PipelinePresets, type PresetOptions } from "./presets.ts";
 export { CredentialBundle, capabilities, type ProviderCredentials } from "./providers/index.ts";
 export { Session, type SessionInfo, SessionManager } from "./sessions/index.ts";
+export { promptBlocks } from "./stages/03-system.ts";
+export { CheckpointError, CheckpointNotFound, type CheckpointRecord, restoreState } from "./stages/20-persist/checkpoint.ts";
+export { listCheckpoints, loadCheckpoint } from "./stages/20-persist/files.ts";
 export { builtinTools } from "./tools/builtin/index.ts";
 export { ToolRegistry } from "./tools/registry.ts";

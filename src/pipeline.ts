@@ -4,7 +4,7 @@ import type { PipelineEvent } from "./contract/events.ts";
 import type { HitlDecision, HitlRequest } from "./contract/host.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import { asJson, type MessageInput } from "./contract/message.ts";
-import type { Json, JsonObject } from "./contract/schema.ts";
+import { fields, type Json, type JsonObject, oneOf } from "./contract/schema.ts";
 import type { Stage } from "./contract/stage.ts";
 import { beginTurn, type LoopDecision, newState, type State } from "./contract/state.ts";
 import { summarizeUsage } from "./contract/usage.ts";
@@ -18,6 +18,7 @@ import { EnvironmentManifest } from "./manifest/document.ts";
 import { type Settings, settingsOf } from "./manifest/settings.ts";
 import { checkRun, type ModelOverrides, overridesOf, pipelineFindings } from "./options.ts";
 import { type Environment, type Wiring, wire } from "./services.ts";
+import { api } from "./stages/06-api.ts";
 import { PIPELINE } from "./stages/index.ts";
 
 export interface PipelineOptions extends Environment {
@@ -100,7 +101,8 @@ export class Pipeline implements AsyncDisposable {
     this.#settings = settings;
     this.#wiring = wire(options, this.#document.tools, providerOf(this.#document));
     this.#bus = createBus(this.#wiring.services.clock, this.#wiring.services.log);
-    this.#places = place(PIPELINE).map((p) => ({ ...p, stage: (options.stages?.[p.stage.name] as Stage | undefined) ?? p.stage }));
+    const own = { api: apiWith(Object.keys(options.providers ?? {})), ...options.stages };
+    this.#places = place(PIPELINE).map((p) => ({ ...p, stage: (own as { [name: string]: Stage })[p.stage.name] ?? p.stage }));
     const compiled = this.#compile(this.#places);
     this.#plan = compiled.plan;
     this.findings = [...pipelineFindings(options), ...manifest.findings, ...findings, ...this.#wiring.findings, ...compiled.findings];
@@ -294,6 +296,13 @@ export class Pipeline implements AsyncDisposable {
     };
   }
 }
+
+/** Stage 6, whose provider may also be one of the host's. */
+const apiWith = (names: readonly string[]): Stage => {
+  const provider = api.config.shape.provider;
+  const options = [...new Set([...(provider.options ?? []), ...names])];
+  return { ...api, config: fields({ ...api.config.shape, provider: oneOf(options, { about: provider.about, default: "anthropic" }) }) };
+};
 
 const providerOf = ({ stages }: ManifestDocument): string => String(stages.find((s) => s.name === "api")?.config?.provider ?? "anthropic");
 

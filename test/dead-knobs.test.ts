@@ -83,7 +83,11 @@ for (const stage of [...PIPELINE.setup, ...PIPELINE.loop, ...PIPELINE.surface] a
       bypass: (state, ctx) => stage.bypass?.(state, { ...ctx, config: watched(ctx.config, seen) }),
       run: (state, ctx) => stage.run(state, { ...ctx, config: watched(ctx.config, seen) }),
     };
-    for (const state of STATES) await tried(() => runStage(watching, { state, services }));
+    const choices = Object.entries(stage.slots as Record<string, { kind: string; strategies: object }>).flatMap(
+      ([slot, { kind, strategies }]) =>
+        Object.keys(strategies).map((name) => (kind === "one" ? { strategies: { [slot]: name } } : { chain_order: { [slot]: [name] } })),
+    );
+    for (const entry of [{}, ...choices]) for (const state of STATES) await tried(() => runStage(watching, { state, services, entry }));
     assert.deepEqual(
       Object.keys(stage.config.shape).filter((key) => !seen.has(key)),
       [],

@@ -85,6 +85,8 @@ export const ERRORS = {
   "exec.mcp.initialize_failed": { category: null, recoverable: false, about: "The MCP server refused the handshake." },
   "exec.mcp.list_tools_failed": { category: null, recoverable: false, about: "The MCP server did not list its tools." },
   "exec.mcp.sdk_missing": { category: null, recoverable: false, about: "The MCP SDK is not installed." },
+  "exec.checkpoint.not_found": { category: null, recoverable: false, about: "The session has no checkpoint of that id.", own: true },
+  "exec.checkpoint.damaged": { category: null, recoverable: false, about: "The checkpoint cannot be read.", own: true },
   "exec.unknown": { category: null, recoverable: false, about: "A failure of no known kind." },
 } as const satisfies Record<string, Row>;
 export type ErrorCode = keyof typeof ERRORS;

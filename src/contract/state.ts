@@ -166,7 +166,10 @@ export const STATE = {
   /** Epoch milliseconds at which this turn's loop began. */
   startedAt: turn<number | null>(null, shared("loop.started_at")),
   /** Failed calls of this turn, as hashes, since something last changed the world; `refused`: how often one of them came again in vain. */
-  failedCalls: turn<{ readonly refused: number; readonly calls: readonly string[] }>({ refused: 0, calls: [] }, shared("loop.failed_calls")),
+  failedCalls: turn<{ readonly refused: number; readonly calls: readonly string[] }>(
+    { refused: 0, calls: [] },
+    shared("loop.failed_calls"),
+  ),
 
   // Tasks, approvals, summaries, checkpoints, insights.
   tasksNewThisTurn: turn<readonly JsonObject[]>([], shared("tasks_new_this_turn")),

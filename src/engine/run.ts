@@ -34,8 +34,10 @@ export const runTurn = async (run: Run): Promise<void> => {
       if (!continues(run)) break;
       for (const stage of setup) await walk.refresh(stage);
     }
-    run.state = { ...run.state, recentEvents: [...walk.seen] };
-    for (const stage of surface) await walk.enter(stage);
+    for (const stage of surface) {
+      run.state = { ...run.state, recentEvents: [...walk.seen] };
+      await walk.enter(stage);
+    }
   } catch (error) {
     await salvage(run, walk, error);
     throw error;

@@ -3,6 +3,7 @@ import type { Message } from "../../contract/message.ts";
 import { fields, text } from "../../contract/schema.ts";
 import type { Services } from "../../contract/services.ts";
 import { type Call, defineStrategy } from "../../contract/strategy.ts";
+import { fileName, writeWhole } from "../files.ts";
 import { dehydrate } from "./dehydrate.ts";
 
 /** Writes the whole history over what was there. Null: nothing is written. */
@@ -33,29 +34,4 @@ export const persistence = {
     config: fields({ base_dir: text({ min: 1, default: "./memory", about: "the folder; it is made at the first write" }) }),
     create: ({ base_dir }, services) => toFile(base_dir, services),
   }),
-};
-
-/** The id as one name of a file or folder: no separators, nothing that a file system refuses, never "." or "..". */
-const fileName = (id: string): string =>
-  id
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-    .replace(/[/\\:*?"<>|\u0000-\u001f]/g, "_")
-    .replace(/^\.+$/, (dots) => "_".repeat(dots.length));
-
-/**
- * Writes the text to disk, flushed, under a temporary name and then renames it. Makes the folder if it is not there. Throws what the file
- * system throws; nothing is left behind then.
- */
-const writeWhole = async (folder: string, name: string, text: string, unique: string): Promise<void> => {
-  const { mkdir, rename, rm, writeFile } = await import("node:fs/promises");
-  const { join } = await import("node:path");
-  const temporary = join(folder, `.${name}.${unique}.tmp`);
-  await mkdir(folder, { recursive: true });
-  try {
-    await writeFile(temporary, text, { flush: true });
-    await rename(temporary, join(folder, name));
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 };

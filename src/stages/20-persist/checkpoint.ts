@@ -1,5 +1,5 @@
 /** A checkpoint: the state as the wire knows it, and the way back. */
-import { GenyExecutorError } from "../../contract/errors.ts";
+import { type ErrorOptions, GenyExecutorError } from "../../contract/errors.ts";
 import { type Message, type Origin, toolResults } from "../../contract/message.ts";
 import type { JsonObject } from "../../contract/schema.ts";
 import { fromWire, newState, STATE, type State, type StateKey, toWire } from "../../contract/state.ts";
@@ -17,9 +17,15 @@ export type CheckpointRecord = {
 /** A checkpoint that cannot be read. */
 export class CheckpointError extends GenyExecutorError {
   override name = "CheckpointError";
+  constructor(message: string, options: ErrorOptions = {}) {
+    super(message, { code: "exec.checkpoint.damaged", ...options });
+  }
 }
 export class CheckpointNotFound extends CheckpointError {
   override name = "CheckpointNotFound";
+  constructor(message: string, options: ErrorOptions = {}) {
+    super(message, { code: "exec.checkpoint.not_found", ...options });
+  }
 }
 
 /** Messages stand there as the Python program reads them; their ids and origins beside, in `message_meta`. */

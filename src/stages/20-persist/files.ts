@@ -1,5 +1,6 @@
 /** Checkpoints as files: `BASE/SESSION/CHECKPOINT.json`, one line with sorted keys. */
 import type { Json } from "../../contract/schema.ts";
+import { fileName, writeWhole } from "../files.ts";
 import { CheckpointError, CheckpointNotFound, type CheckpointRecord } from "./checkpoint.ts";
 
 /** So many checkpoints are kept of a session; then the oldest go. */
@@ -103,29 +104,4 @@ const sorted = (value: Json): Json => {
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, item]) => [key, sorted(item)]),
   );
-};
-
-/** The id as one name of a file or folder: no separators, nothing that a file system refuses, never "." or "..". */
-const fileName = (id: string): string =>
-  id
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-    .replace(/[/\\:*?"<>|\u0000-\u001f]/g, "_")
-    .replace(/^\.+$/, (dots) => "_".repeat(dots.length));
-
-/**
- * Writes the text to disk, flushed, under a temporary name and then renames it. Makes the folder if it is not there. Throws what the file
- * system throws; nothing is left behind then.
- */
-const writeWhole = async (folder: string, name: string, text: string, unique: string): Promise<void> => {
-  const { mkdir, rename, rm, writeFile } = await import("node:fs/promises");
-  const { join } = await import("node:path");
-  const temporary = join(folder, `.${name}.${unique}.tmp`);
-  await mkdir(folder, { recursive: true });
-  try {
-    await writeFile(temporary, text, { flush: true });
-    await rename(temporary, join(folder, name));
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 };
