@@ -202,9 +202,9 @@ const bySocket = (url: URL, request: HttpRequest, lane: Lane, fresh: boolean): P
         header: (name) => one(message.headers[name]),
         body: queue,
         release: () => {
-          if (message.complete) return;
-          message.resume();
           queue.drop();
+          message.resume();
+          if (message.complete) return;
           const timer = setTimeout(() => message.destroy(), GRACE).unref();
           message.once("close", () => clearTimeout(timer));
         },

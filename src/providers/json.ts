@@ -1,0 +1,18 @@
+/** Reading JSON that somebody else wrote: a value of the wrong kind is as good as none. */
+import type { Json, JsonObject } from "../contract/schema.ts";
+
+export const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
+export const object = (value: Json | undefined): JsonObject => (isObject(value) ? value : {});
+export const list = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : []);
+export const text = (value: Json | undefined): string => (typeof value === "string" ? value : "");
+export const textOrNull = (value: Json | undefined): string | null => (typeof value === "string" ? value : null);
+export const count = (value: Json | undefined): number | undefined => (typeof value === "number" && value >= 0 ? value : undefined);
+
+/** Undefined for what is no JSON. */
+export const parsed = (source: string): Json | undefined => {
+  try {
+    return JSON.parse(source) as Json;
+  } catch {
+    return undefined;
+  }
+};
