@@ -148,7 +148,7 @@ const told = (exchange: Exchange): readonly ModelEvent[] => {
   return said;
 };
 
-const notice = (said: ModelEvent[], kind: ClientNotice, data: JsonObject) =>
+const notice = ({ said }: Exchange, kind: ClientNotice, data: JsonObject) =>
   said.push({ type: "notice", notice: kind, data: { provider: NAME, ...data } });
 
 /** Sends until there is an answer: once, and once more for each field that the model turns out not to take. */
