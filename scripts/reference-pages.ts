@@ -28,7 +28,8 @@ const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => "---"), ...rows].map((row) => `| ${row.map(cell).join(" | ")} |`).join("\n");
 
-const typeOf = (field: Field): string => (field.kind === "array" && field.item ? `${field.item.kind}[]` : field.options ? field.options.join(" \\| ") : field.kind);
+const typeOf = (field: Field): string =>
+  field.kind === "array" && field.item ? `${field.item.kind}[]` : field.options ? field.options.join(" \\| ") : field.kind;
 const bounds = ({ min, max }: Field): string => (min === undefined && max === undefined ? "" : `${min ?? "…"} to ${max ?? "…"}`);
 const fieldRows = (config: Fields): string[][] =>
   (Object.entries(config.shape) as [string, Field][]).map(([name, f]) => [
@@ -46,10 +47,16 @@ const stages = (): string => {
   const parts = phases.map(([phase, list]) => {
     const body = list.map((stage) => {
       order += 1;
-      const flags = [stage.category, stage.required ? "required" : "", stage.brokenTurn === "run" ? "runs for a broken turn too" : ""].filter(Boolean);
+      const flags = [
+        stage.category,
+        stage.required ? "required" : "",
+        stage.brokenTurn === "run" ? "runs for a broken turn too" : "",
+      ].filter(Boolean);
       const slots = Object.entries(stage.slots).map(([name, slot]) => {
         const rows = Object.entries(slot.strategies).map(([impl, strategy]) => {
-          const keys = fieldRows(strategy.config).map(([key, type, fallback, bound]) => `${key} ${type} = ${fallback}${bound ? ` (${bound})` : ""}`);
+          const keys = fieldRows(strategy.config).map(
+            ([key, type, fallback, bound]) => `${key} ${type} = ${fallback}${bound ? ` (${bound})` : ""}`,
+          );
           return [`\`${impl}\``, `${strategy.about}${strategy.needs ? ` Needs the host's \`${strategy.needs}\`.` : ""}`, keys.join("; ")];
         });
         const chosen = typeof slot.default === "string" ? `\`${slot.default}\`` : slot.default.map((d) => `\`${d}\``).join(", ") || "none";
@@ -63,7 +70,13 @@ const stages = (): string => {
         `Reads ${keys(stage.reads)}. Writes ${keys(stage.writes)}.`,
         ...(config.length ? [`**Config**\n\n${table(FIELD_HEAD, config)}`] : []),
         ...slots,
-        ...(Object.keys(stage.events).length ? [`**Events** ${Object.keys(stage.events).map((e) => `\`${e}\``).join(", ")}`] : []),
+        ...(Object.keys(stage.events).length
+          ? [
+              `**Events** ${Object.keys(stage.events)
+                .map((e) => `\`${e}\``)
+                .join(", ")}`,
+            ]
+          : []),
       ].join("\n\n");
     });
     return `# ${phase}\n\n${body.join("\n\n")}`;
@@ -82,7 +95,9 @@ const events = (): string => {
   const rows = [...engine, ...all].map(({ type, by, data }) => [
     `\`${type}\``,
     by,
-    (Object.entries(data.shape) as [string, Field][]).map(([name, f]) => `\`${name}\` ${typeOf(f)}${f.optional ? "?" : ""}: ${f.about}`).join("; "),
+    (Object.entries(data.shape) as [string, Field][])
+      .map(([name, f]) => `\`${name}\` ${typeOf(f)}${f.optional ? "?" : ""}: ${f.about}`)
+      .join("; "),
   ]);
   return `${HEAD}# Events\n\nEvery event is \`{ type, stage, iteration, seq, run_id, session_id, timestamp, data }\`.\n\n${table(["type", "from", "data"], rows)}\n`;
 };
@@ -94,7 +109,12 @@ const errors = (): string => {
     row.recoverable ? "yes" : "no",
     `${row.about}${"own" in row ? " *(not in the Python program)*" : ""}`,
   ]);
-  const categories = Object.entries(CATEGORIES).map(([name, c]) => [`\`${name}\``, c.recoverable ? "yes" : "no", c.fatal ? "yes" : "no", `\`${c.code}\``]);
+  const categories = Object.entries(CATEGORIES).map(([name, c]) => [
+    `\`${name}\``,
+    c.recoverable ? "yes" : "no",
+    c.fatal ? "yes" : "no",
+    `\`${c.code}\``,
+  ]);
   return `${HEAD}# Errors\n\n${table(["code", "category", "recoverable", "what it means"], rows)}\n\n## Categories\n\n${table(["category", "recoverable", "fatal", "default code"], categories)}\n`;
 };
 

@@ -20,7 +20,7 @@ type Report = (finding: Omit<Finding, "severity"> & { severity?: Finding["severi
 
 export const compile = ({ entries, places, services, unknownKeys }: CompileOptions): { plan: Plan; findings: Finding[] } => {
   const findings: Finding[] = [];
-  const names = places.filter((p) => !p.own).map((p) => p.stage.name);
+  const names = places.flatMap((p) => (p.entry === null ? [] : [p.entry]));
   const entryOf = new Map<string, { entry: StageEntry; path: string }>();
   entries.forEach((entry, i) => {
     const path = `stages[${i}]`;
@@ -164,10 +164,6 @@ const pickMany = (entry: StageEntry, path: string, slot: string, definition: Man
       message: `"${slot}" is a chain: list its items in "chain_order"`,
     });
   const order = entry.chain_order?.[slot] ?? definition.default;
-  if (!Array.isArray(order)) {
-    report({ code: "chain.unknown_impl", path: `${path}.chain_order.${slot}`, message: "must be a list of names" });
-    return [];
-  }
   const configs = entry.strategy_configs?.[slot] ?? {};
   const base = `${path}.strategy_configs.${slot}`;
   for (const name of Object.keys(configs))

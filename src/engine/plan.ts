@@ -16,8 +16,10 @@ export interface Placed {
   readonly stage: Stage;
   readonly order: number;
   readonly phase: Phase;
-  /** Put there by a host; no manifest entry names it. */
+  /** Put there by a host; no manifest entry is about it. */
   readonly own: boolean;
+  /** What the manifest calls this place; null for a place that a host made. */
+  readonly entry: string | null;
 }
 export interface ChosenStrategy {
   readonly slot: string;
@@ -48,7 +50,7 @@ export const place = (layout: Layout): Placed[] => {
   return (["setup", "loop", "surface"] as const).flatMap((phase) =>
     layout[phase].map((stage) => {
       order += 1;
-      return { stage, order, phase, own: false };
+      return { stage, order, phase, own: false, entry: stage.name };
     }),
   );
 };
@@ -66,7 +68,7 @@ export const insert = (places: readonly Placed[], stage: Stage, where: Place): P
   const other = places.find((p, i) => p.stage.name === stage.name && !(how === "at" && i === at));
   if (other) throw new MutationError(`A stage named "${stage.name}" stands already at ${other.order}.`, { details: { name: stage.name } });
   const renamed = how === "at" && stage.name !== found.stage.name;
-  const placed = { ...found, stage, own: how === "at" ? found.own || renamed : true };
+  const placed = { ...found, stage, own: how !== "at" || found.own || renamed, entry: how === "at" ? found.entry : null };
   const next = [...places];
   next.splice(how === "after" ? at + 1 : at, how === "at" ? 1 : 0, placed);
   return next;

@@ -128,8 +128,16 @@ const formOfEntry = (entry: unknown, path: string, add: Add): void => {
   if (typeof entry.name !== "string") add("error", "form.invalid", `${path}.name`, "must be the stage's name");
   if (entry.active !== undefined && typeof entry.active !== "boolean")
     add("error", "form.invalid", `${path}.active`, "must be true or false");
-  for (const key of ["strategies", "strategy_configs", "config", "chain_order"])
-    if (entry[key] !== undefined && !isObject(entry[key])) add("error", "form.invalid", `${path}.${key}`, "must be an object");
+  const inside = (key: string, fits: (value: unknown) => boolean, what: string) => {
+    const group = entry[key];
+    if (group === undefined) return;
+    if (!isObject(group)) add("error", "form.invalid", `${path}.${key}`, "must be an object");
+    else for (const [name, value] of Object.entries(group)) if (!fits(value)) add("error", "form.invalid", `${path}.${key}.${name}`, what);
+  };
+  inside("config", () => true, "");
+  inside("strategies", (v) => typeof v === "string", "must be the name of a strategy");
+  inside("strategy_configs", isObject, "must be an object");
+  inside("chain_order", (v) => Array.isArray(v) && v.every((name) => typeof name === "string"), "must be a list of names");
   for (const key of ["tool_binding", "model_override"])
     if (entry[key] !== undefined && entry[key] !== null && !isObject(entry[key]))
       add("error", "form.invalid", `${path}.${key}`, "must be an object or null");

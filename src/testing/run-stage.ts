@@ -51,7 +51,7 @@ export const runStage = async (
   const all = testServices(services);
   const { plan, findings } = compile({
     entries: [{ order: 1, name: stage.name, ...entry }],
-    places: [{ stage, order: 1, phase: "loop", own: false }],
+    places: [{ stage, order: 1, phase: "loop", own: false, entry: stage.name }],
     services: all,
     unknownKeys: "error",
   });
