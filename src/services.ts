@@ -152,6 +152,7 @@ const toolsOf = ({ tools }: Environment, declared: JsonObject, log: Logger) => {
   const wanted = Array.isArray(declared.built_in) ? declared.built_in : [];
   const every = wanted.length === 1 && wanted[0] === "*";
   const own = tools instanceof ToolRegistry ? tools.list() : (tools ?? []);
+  const core = (tool: Tool) => (tools instanceof ToolRegistry ? { core: tools.isCore(tool.name) } : {});
   for (const tool of all) if (every || wanted.includes(tool.name)) registry.register(tool);
   wanted.forEach((name, i) => {
     if (!every && !all.some((t) => t.name === name) && !own.some((t) => t.name === name))
@@ -164,7 +165,7 @@ const toolsOf = ({ tools }: Environment, declared: JsonObject, log: Logger) => {
   });
   for (const tool of own) {
     if (registry.get(tool.name)) registry.unregister(tool.name);
-    registry.register(tool);
+    registry.register(tool, core(tool));
   }
   return { registry, findings };
 };

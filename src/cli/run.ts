@@ -68,7 +68,7 @@ export const run = async (argv: readonly string[]): Promise<number> => {
     return 2;
   }
   await using _ = pipeline;
-  return turn(pipeline, task, output);
+  return await turn(pipeline, task, output);
 };
 
 const parse = (argv: readonly string[]) =>

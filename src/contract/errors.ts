@@ -115,13 +115,19 @@ export class GenyExecutorError extends Error {
   readonly code: ErrorCode;
   readonly category: ErrorCategory | null;
   readonly details: { readonly [key: string]: unknown };
-  /** Set by `run` and `runStream`: the text, usage and cost up to the failure. */
-  result?: unknown;
+  #result: unknown;
   constructor(message: string, { code, category, details = {}, cause }: ErrorOptions = {}) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code ?? (category ? CATEGORIES[category].code : "exec.unknown");
     this.category = category === undefined ? ERRORS[this.code].category : category;
     this.details = details;
+  }
+  /** A `RunResult`, set by `run` and `runStream`: the text, usage, cost and state up to the failure. Not printed with the error. */
+  get result(): unknown {
+    return this.#result;
+  }
+  set result(result: unknown) {
+    this.#result = result;
   }
   /** Whether trying again may help. */
   get recoverable(): boolean {

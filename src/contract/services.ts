@@ -51,7 +51,7 @@ export interface Tools {
 
 /** Everything between a model's call and its result: find, validate, permit, run, keep. Never rejects but on abort: a failure is an outcome. */
 export interface Dispatcher {
-  dispatch(call: PendingToolCall, state: Pick<State, "sessionId" | "shared" | "turn">, door: Call): Promise<ToolOutcome>;
+  dispatch(call: PendingToolCall, state: Pick<State, "sessionId" | "shared" | "turn" | "toolCallsTotal">, door: Call): Promise<ToolOutcome>;
   /** May the call run beside others? */
   concurrencySafe(call: PendingToolCall): boolean;
 }

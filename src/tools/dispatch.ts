@@ -29,8 +29,8 @@ export interface DispatcherOptions {
   readonly authorize?: (call: PendingToolCall, tool: Tool, door: Call) => Verdict | Promise<Verdict>;
 }
 
-/** `toolCallsTotal`: calls of this turn before this one. Without it a call's own id tells it from the others. */
-type DispatchState = Pick<State, "sessionId" | "shared" | "turn"> & Partial<Pick<State, "toolCallsTotal">>;
+/** `toolCallsTotal`: calls of this turn before this one. */
+type DispatchState = Pick<State, "sessionId" | "shared" | "turn" | "toolCallsTotal">;
 
 const RESULT_LIMIT = 100_000;
 const UNPARSED = "__unparsed_arguments__";
@@ -68,7 +68,7 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
       shared: state.shared,
       /** Made when it is asked for: most tools do not. */
       get idempotencyKey() {
-        const { sessionId, turn, toolCallsTotal: ordinal = call.tool_use_id } = state;
+        const { sessionId, turn, toolCallsTotal: ordinal } = state;
         return idempotencyKey({ sessionId, turn, ordinal, name, input: given });
       },
     });

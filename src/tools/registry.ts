@@ -45,6 +45,11 @@ export class ToolRegistry implements Tools {
     return this.#entries.get(name)?.tool;
   }
 
+  /** Whether every request offers it. */
+  isCore(name: string): boolean {
+    return this.#entries.get(name)?.core ?? false;
+  }
+
   /** Every tool, in the order of registration. */
   list(): readonly Tool[] {
     return [...this.#entries.values()].map((entry) => entry.tool);

@@ -118,7 +118,7 @@ const replay = async (vector: Vector, root: string, readFirst = false): Promise<
     allowedPaths: context.allowed_paths ?? null,
     env: context.env_vars ?? {},
   });
-  const state = { sessionId: "s", shared: {}, turn: 1 };
+  const state = { sessionId: "s", shared: {}, turn: 1, toolCallsTotal: 0 };
   const ask = (tool_name: string, tool_input: object) =>
     dispatcher.dispatch({ tool_use_id: "t", tool_name, tool_input: { ...tool_input } }, state, door);
   if (readFirst) await ask("Read", { file_path: input.file_path });

@@ -142,12 +142,10 @@ test("the key of an effect: the same for the same call, another for another plac
   await ask("t", { input: { b: { d: 3, c: 2 }, a: 1 }, ordinal: 4, id: "y" });
   await ask("t", { input: { a: 1, b: { c: 2, d: 3 } }, ordinal: 5, id: "x" });
   await ask("t", { input: { a: 1, b: { c: 2, d: 3 } }, ordinal: 4, session: "other" });
-  await ask("t", { input: { a: 1, b: { c: 2, d: 3 } }, id: "one" });
-  await ask("t", { input: { a: 1, b: { c: 2, d: 3 } }, id: "two" });
   const [first, second, ...others] = keys;
   assert.match(String(first), /^[0-9a-f]{64}$/);
   assert.equal(first, second);
-  assert.equal(new Set([first, ...others]).size, 5);
+  assert.equal(new Set([first, ...others]).size, 3);
 });
 
 test("large results: kept in a file and shown in part; cut where there is no place; never over another result; pictures stay", async () => {

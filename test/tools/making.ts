@@ -15,9 +15,9 @@ export const dispatcherOf = (given: readonly Tool[], options: Partial<Dispatcher
   const tools = new ToolRegistry({ log });
   for (const tool of given) tools.register(tool);
   const dispatcher = createDispatcher({ tools, clock: systemClock, log, ...options });
-  const ask = (name: string, { input = {}, signal = new AbortController().signal, session = "s", id = "t1", ordinal }: Asking = {}) => {
+  const ask = (name: string, { input = {}, signal = new AbortController().signal, session = "s", id = "t1", ordinal = 0 }: Asking = {}) => {
     const door: Call = { signal, emit() {}, step: (_name, effect) => effect(signal) };
-    const state = { sessionId: session, shared: {}, turn: 1, ...(ordinal === undefined ? {} : { toolCallsTotal: ordinal }) };
+    const state = { sessionId: session, shared: {}, turn: 1, toolCallsTotal: ordinal };
     return dispatcher.dispatch({ tool_use_id: id, tool_name: name, tool_input: input }, state, door);
   };
   return { ask, dispatcher, tools, warnings };

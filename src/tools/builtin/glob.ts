@@ -6,10 +6,12 @@ import { advance, complete, type Positions, parsePattern } from "./pattern.ts";
 import { missedNotes, nothingMissed, searchBase, walk } from "./walk.ts";
 
 const MOST = 500;
+/** Their files would crowd out all others. A pattern that names such a folder does go in. */
+const CROWDED = [".git", "node_modules"];
 
 export const globTool: Tool<{ pattern: string; path?: string }> = defineTool({
   name: "Glob",
-  description: `Finds files by a pattern such as src/**/*.ts or *.{md,txt}, newest first, at most ${MOST}.`,
+  description: `Finds files by a pattern such as src/**/*.ts or *.{md,txt}, newest first, at most ${MOST}. Leaves out ${CROWDED.join(" and ")} unless the pattern names them.`,
   input: {
     type: "object",
     properties: {
@@ -27,7 +29,9 @@ export const globTool: Tool<{ pattern: string; path?: string }> = defineTool({
       const base = pattern.up ? await resolvePath(join(asked.base, ...Array(pattern.up).fill("..")), ctx) : asked.base;
       const missed = nothingMissed();
       const found: { file: string; time: number }[] = [];
+      const closed = CROWDED.filter((name) => !given.split("/").includes(name));
       const enter = (name: string, at: Positions) => {
+        if (closed.includes(name)) return undefined;
         const next = advance(at, name);
         return next.length ? next : undefined;
       };
