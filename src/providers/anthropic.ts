@@ -9,15 +9,15 @@ import { type Reading, sayMessage, streamReader } from "./anthropic-events.ts";
 import { capabilities } from "./capabilities.ts";
 import type { ProviderCredentials } from "./credentials.ts";
 import { type HttpAnswer, send, warm } from "./http.ts";
-import { parsed } from "./json.ts";
+import { list, parsed, text } from "./json.ts";
 import { resolveAlias } from "./models.ts";
 import { sseReader } from "./sse.ts";
 import { type ProviderTimeouts, timeoutsOf } from "./timeouts.ts";
 
-export interface AnthropicOptions extends Pick<ProviderCredentials, "apiKey" | "authToken" | "baseUrl" | "defaultHeaders"> {
-  /** Default "2026-10-21": the key goes as a bearer token, and there are no sampling parameters. "2023-06-01": x-api-key. */
+export interface AnthropicOptions extends Pick<ProviderCredentials, "apiKey" | "authToken" | "baseUrl" | "defaultHeaders" | "extras"> {
+  /** Else `extras.api_version`, else "2026-10-21": the key goes as a bearer token, no sampling parameters. "2023-06-01": x-api-key. */
   readonly apiVersion?: string | undefined;
-  /** Names for the anthropic-beta header. */
+  /** Names for the anthropic-beta header. Else `extras.betas`. */
   readonly betas?: readonly string[] | undefined;
   readonly fetch?: typeof globalThis.fetch | undefined;
   readonly timeouts?: Partial<ProviderTimeouts> | undefined;
@@ -34,7 +34,7 @@ const NAME = "anthropic";
  * `/v1`. Without a key the first request throws `exec.api.no_client`.
  */
 export const anthropic = (options: AnthropicOptions = {}): Provider => {
-  const version = options.apiVersion ?? "2026-10-21";
+  const version = options.apiVersion ?? (text(options.extras?.api_version) || "2026-10-21");
   const sampling = version === LEGACY;
   const told = new Set<string>();
   /** Fields that a model refused, by model. */
@@ -155,7 +155,7 @@ const notice = ({ said }: Exchange, kind: ClientNotice, data: JsonObject) =>
 const ask = async (exchange: Exchange): Promise<HttpAnswer> => {
   const { client, request } = exchange;
   const { options, timeouts, refusals } = client;
-  const headers = headersOf(client, request);
+  const headers = headersOf(client);
   const model = resolveAlias(request.model);
   for (;;) {
     const refused = refusals.get(model) ?? new Set<string>();
@@ -259,7 +259,7 @@ const keysOf = ({ apiKey, authToken }: AnthropicOptions): { readonly key: string
 };
 const secretsOf = (options: AnthropicOptions): readonly string[] => Object.values(keysOf(options));
 
-const headersOf = ({ options, version }: Client, request: ModelRequest): { readonly [name: string]: string } => {
+const headersOf = ({ options, version }: Client): { readonly [name: string]: string } => {
   const { key, token } = keysOf(options);
   const own: { [name: string]: string } = {};
   for (const [name, value] of Object.entries(options.defaultHeaders ?? {})) own[name.toLowerCase()] = value;
@@ -268,9 +268,9 @@ const headersOf = ({ options, version }: Client, request: ModelRequest): { reado
       code: "exec.api.no_client",
       details: { provider: NAME },
     });
-  const betas = [...(options.betas ?? []), ...(own["anthropic-beta"] ? [own["anthropic-beta"]] : [])];
+  const betas = [...(options.betas ?? list(options.extras?.betas).map(text)), ...(own["anthropic-beta"] ? [own["anthropic-beta"]] : [])];
   return {
-    accept: request.stream ? "text/event-stream, application/json" : "application/json",
+    accept: "application/json",
     "content-type": "application/json",
     "user-agent": options.userAgent ?? "geny-executor",
     "anthropic-version": version,

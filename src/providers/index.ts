@@ -1,8 +1,9 @@
 /** The providers by name. Each is loaded when it is first made, so that a pipeline pays only for its own. */
 import type { Provider } from "../contract/provider.ts";
 import type { Logger } from "../contract/services.ts";
+import type { AnthropicOptions } from "./anthropic.ts";
 import type { ProviderCredentials } from "./credentials.ts";
-import type { Timeouts } from "./http.ts";
+import type { ProviderTimeouts } from "./timeouts.ts";
 
 /** What every provider may be given; each takes what it understands. */
 export interface ProviderOptions extends ProviderCredentials {
@@ -10,17 +11,18 @@ export interface ProviderOptions extends ProviderCredentials {
   readonly fetch?: typeof globalThis.fetch | undefined;
   /** Milliseconds that a whole request may take. Default: no limit but `timeouts`. */
   readonly timeoutMs?: number | undefined;
-  readonly timeouts?: Partial<Timeouts> | undefined;
+  readonly timeouts?: Partial<ProviderTimeouts> | undefined;
   readonly log?: Logger | undefined;
 }
 
 /** Makes a provider. None of them fails for want of credentials: their first use does, with `exec.api.no_client`. */
 export const providers = {
-  anthropic: async (options: ProviderOptions = {}): Promise<Provider> => (await import("./anthropic.ts")).anthropic(options),
+  anthropic: async (options: AnthropicOptions = {}): Promise<Provider> => (await import("./anthropic.ts")).anthropic(options),
 } as const satisfies { readonly [name: string]: (options?: ProviderOptions) => Promise<Provider> };
 export type ProviderName = keyof typeof providers;
 
+export type { AnthropicOptions } from "./anthropic.ts";
 export { capabilities } from "./capabilities.ts";
 export { CredentialBundle, type ProviderCredentials } from "./credentials.ts";
-export type { Timeouts } from "./http.ts";
 export { createPricing, PRICES, type PriceTable } from "./pricing.ts";
+export type { ProviderTimeouts } from "./timeouts.ts";
