@@ -20,7 +20,7 @@ export interface Built {
   readonly received: { readonly [tool: string]: readonly unknown[] };
 }
 
-const camel = (key: string): string => key.replaceAll(/_([a-z])/g, (_, c: string) => c.toUpperCase());
+export const camel = (key: string): string => key.replaceAll(/_([a-z])/g, (_, c: string) => c.toUpperCase());
 const camelKeys = (given: object = {}): object => Object.fromEntries(Object.entries(given).map(([key, value]) => [camel(key), value]));
 /** The Python presets have three names for the prompt. */
 const PROMPTS = ["system_prompt", "evaluation_prompt", "persona", "persona_prompt"];
@@ -58,6 +58,13 @@ export const build = (recording: Recording, dir: string): Built => {
   return { pipeline, provider, draft, state: newState(fromWire(scenario.state ?? {})), sleeps, received };
 };
 
+/** Calls the builder's method of that Python name. */
+export const step = (builder: PipelineBuilder, method: string, options: object): void => {
+  const call: unknown = Reflect.get(builder, camel(method));
+  if (typeof call !== "function") throw new Error(`The builder has no method for "${method}".`);
+  Reflect.apply(call, builder, [options]);
+};
+
 const make = ({ scenario, manifest, tools }: Recording, draft: Draft, environment: Omit<PipelineOptions, "manifest">): Pipeline => {
   const { kind, name, args, with: steps = [] } = scenario.build;
   if (kind === "manifest" && manifest) return new Pipeline({ ...environment, manifest: { ...manifest, stages: draft.stages } });
@@ -69,10 +76,8 @@ const make = ({ scenario, manifest, tools }: Recording, draft: Draft, environmen
   }
   if (kind !== "builder") throw new Error(`A recording of kind "${kind}" cannot be built.`);
   const builder = new PipelineBuilder(name ?? "default", { apiKey: "test-key", ...rest });
-  for (const [method, options] of steps) {
-    const call = builder[camel(method) as "withSystem"];
-    call.call(builder, { ...camelKeys(options), ...(method === "with_tools" ? { registry: own } : {}) });
-  }
+  for (const [method, options] of steps)
+    step(builder, method, { ...camelKeys(options), ...(method === "with_tools" ? { registry: own } : {}) });
   return builder.build();
 };
 

@@ -1,31 +1,25 @@
 /** What we have, in the form of the recording. */
-import { type ContentBlock, type Message, type ModelRequest, type PipelineEvent, type State, toWire } from "../../src/index.ts";
+import { type Message, type ModelRequest, type PipelineEvent, type State, toWire } from "../../src/index.ts";
 import type { RunResult } from "../../src/pipeline.ts";
 import type { CallResult, Event, Request } from "./recording.ts";
 
-const MARK = { type: "ephemeral" } as const;
-type Content = string | readonly ContentBlock[];
-/** The last block marked, as the recording's client was handed it. */
-const marked = (content: Content): readonly object[] => {
-  const blocks: readonly object[] = typeof content === "string" ? [{ type: "text", text: content }] : content;
-  return blocks.map((block, i) => (i === blocks.length - 1 ? { ...block, cache_control: MARK } : block));
-};
 const plainMessage = ({ role, content }: Message) => ({ role, content });
 
 export const requestOf = (request: ModelRequest): Request => {
   const { cache, thinking, messages } = request;
   const marks = new Set((cache?.messages ?? []).map((i) => (i < 0 ? messages.length + i : i)));
+  const mark = (content: Content, on: boolean | undefined) => (on && content.length ? marked(content) : content);
   return {
     purpose: request.purpose,
     model: request.model,
-    messages: messages.map((m, i) => (marks.has(i) ? { role: m.role, content: marked(m.content) } : plainMessage(m))),
+    messages: messages.map(({ role, content }, i) => ({ role, content: mark(content, marks.has(i)) })),
     max_tokens: request.maxTokens,
-    system: cache?.system && request.system.length ? marked(request.system) : request.system,
+    system: mark(request.system, cache?.system),
     temperature: request.temperature,
     top_p: request.topP,
     top_k: request.topK,
     stop_sequences: request.stopSequences,
-    tools: request.tools.length ? (cache?.tools ? marked(request.tools as never) : request.tools) : null,
+    tools: request.tools.length ? mark(request.tools, cache?.tools) : null,
     tool_choice: request.toolChoice,
     thinking: thinking && {
       type: thinking.type,
@@ -37,6 +31,40 @@ export const requestOf = (request: ModelRequest): Request => {
     response_format: request.outputSchema,
     volatile: request.systemVolatile,
   };
+};
+
+type Content = string | readonly object[];
+/** The last block, or tool, marked, as the recording's client was handed it. */
+const marked = (content: Content): readonly object[] => {
+  const blocks = typeof content === "string" ? [{ type: "text", text: content }] : content;
+  return blocks.map((block, i) => (i === blocks.length - 1 ? { ...block, cache_control: { type: "ephemeral" } } : block));
+};
+
+/**
+ * The request with its cache marks apart from what they stand on, so that each is compared by itself. A text that had to become a block to
+ * bear a mark is a text again.
+ */
+export const unmarked = (request: Request): Request => {
+  const { system, messages, tools } = request as { system: unknown; messages: readonly { content: unknown }[]; tools: unknown };
+  return {
+    ...request,
+    system: plain(system),
+    tools: plain(tools),
+    messages: messages.map((message) => ({ ...message, content: plain(message.content) })),
+    marks: { system: marksOn(system), tools: marksOn(tools), messages: messages.flatMap((m, i) => (marksOn(m.content).length ? [i] : [])) },
+  };
+};
+const isMarked = (block: unknown): block is object => typeof block === "object" && block !== null && "cache_control" in block;
+const marksOn = (content: unknown): number[] => (Array.isArray(content) ? content.flatMap((block, i) => (isMarked(block) ? [i] : [])) : []);
+const plain = (content: unknown): unknown => {
+  if (!Array.isArray(content)) return content;
+  const blocks: readonly unknown[] = content.map((block) => {
+    if (!isMarked(block)) return block;
+    const { cache_control: _, ...rest } = block as { cache_control: unknown };
+    return rest;
+  });
+  const [only] = blocks;
+  return blocks.length === 1 && typeof only === "object" && only !== null && "text" in only ? only.text : blocks;
 };
 
 export const eventOf = ({ type, stage, iteration, data }: PipelineEvent, call: number): Event => ({ call, type, stage, iteration, data });

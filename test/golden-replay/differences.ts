@@ -3,9 +3,11 @@
  * of other names too, and it says as little as it can: what it does not rewrite or excuse is still compared.
  */
 import type { Case } from "./cases.ts";
-import { modelDifferences } from "./model-differences.ts";
 import type { Event, Recording } from "./recording.ts";
-import { runDifferences } from "./run-differences.ts";
+import { definitionRules } from "./rules-definitions.ts";
+import { modelRules } from "./rules-model.ts";
+import { turnRules } from "./rules-turn.ts";
+import { builtRules, laterRules, workRules } from "./rules-work.ts";
 import type { Difference } from "./types.ts";
 
 /** What a rule lets pass. */
@@ -21,11 +23,15 @@ export type ModelDifference = Rule<Case>;
 export interface RunDifference extends Rule<Recording> {
   /** Types of events that are left out on both sides. */
   readonly events?: readonly string[];
-  /** From this recorded event on, the events of its call are not compared. */
-  until?(event: Event): boolean;
+  /**
+   * The recorded event at which ours goes another way: from there on nothing is compared but the requests that came before. `at` is its place in
+   * `recording.events`.
+   */
+  diverges?(event: Event, at: number, recording: Recording): boolean;
 }
 
 export const differences: { readonly runs: readonly RunDifference[]; readonly model: readonly ModelDifference[] } = {
-  runs: runDifferences,
-  model: modelDifferences,
+  // In this order: what rewrites counts and names comes before what looks at them.
+  runs: [...laterRules, ...turnRules, ...modelRules, ...workRules, ...builtRules],
+  model: definitionRules,
 };

@@ -18,49 +18,26 @@ const essential = (events: readonly Event[]): Event[] => {
   );
 };
 
-const byCall = (events: readonly Event[], call: number, until: (event: Event) => boolean): Event[] => {
-  const mine = essential(events.filter((e) => e.call === call));
-  const end = mine.findIndex(until);
-  return end < 0 ? mine : mine.slice(0, end);
-};
-
-/** `used` gets the rules whose say made a difference. */
+/** `used` gets the rules whose say made a difference. `end`: from this recorded event on nothing is compared. */
 export const compareEvents = (
   { events: recorded, scenario }: Recording,
   ours: readonly Event[],
   known: ReadonlySet<string>,
   rules: readonly RunDifference[],
   used: Set<RunDifference>,
+  end: Event | undefined,
 ): Mismatch[] => {
   const left = (e: Event) => {
     const leaving = rules.filter((rule) => rule.events?.includes(e.type));
     for (const rule of leaving) used.add(rule);
     return leaving.length > 0;
   };
-  const until = (e: Event) => {
-    const ending = rules.filter((rule) => rule.until?.(e));
-    for (const rule of ending) used.add(rule);
-    return ending.length > 0;
-  };
   return scenario.calls.flatMap((_, call) => {
-    const want = byCall(
-      recorded.filter((e) => !left(e)),
-      call,
-      until,
-    );
-    const cut =
-      want.length <
-      byCall(
-        recorded.filter((e) => !left(e)),
-        call,
-        () => false,
-      ).length;
-    const have = byCall(
-      ours.filter((e) => known.has(e.type) && !left(e)),
-      call,
-      () => false,
-    );
-    return compareCall(want, cut ? have.slice(0, want.length) : have, call);
+    if (end && call > end.call) return [];
+    const want = essential(recorded.filter((e) => e.call === call)).filter((e) => !left(e));
+    const have = essential(ours.filter((e) => e.call === call)).filter((e) => known.has(e.type) && !left(e));
+    const stop = end ? want.indexOf(end) : -1;
+    return stop < 0 ? compareCall(want, have, call) : compareCall(want.slice(0, stop), have.slice(0, stop), call);
   });
 };
 

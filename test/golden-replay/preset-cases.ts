@@ -4,6 +4,7 @@ import { defaults, defineTool } from "../../src/index.ts";
 import { MODEL, PIPELINE_SETTINGS } from "../../src/manifest/index.ts";
 import type { Pipeline } from "../../src/pipeline.ts";
 import { PipelinePresets, type PresetOptions } from "../../src/presets.ts";
+import { camel, step } from "./build.ts";
 import type { Case } from "./cases.ts";
 import { load } from "./data.ts";
 
@@ -14,10 +15,10 @@ interface RecordedPipeline {
   readonly stages: readonly {
     readonly name: string;
     readonly category: string;
-    readonly config: object;
+    readonly config: { readonly [key: string]: unknown };
     readonly strategies: { readonly [slot: string]: string };
     readonly strategy_configs: { readonly [slot: string]: object };
-    readonly chains: { readonly [chain: string]: readonly string[] };
+    readonly chains: { readonly [chain: string]: readonly (string | { readonly name: string })[] };
   }[];
 }
 interface RecordedPreset {
@@ -45,7 +46,6 @@ interface BuilderFile {
   }[];
 }
 
-const camel = (key: string): string => key.replaceAll(/_([a-z])/g, (_, c: string) => c.toUpperCase());
 const PROMPTS = ["system_prompt", "evaluation_prompt", "persona"];
 
 export const presetCases = (): Case[] => {
@@ -127,13 +127,13 @@ const described = (made: Pipeline) =>
 /** Of the settings those that are not the default say what was built. */
 const settingsOf = (recorded: RecordedPipeline | undefined) => {
   const { artifacts: _, metadata: __, api_key: ___, base_url: ____, ...pipeline } = recorded?.pipeline ?? {};
-  const provider = recorded?.stages.find((s) => s.name === "api")?.config;
-  return { ...recorded?.model, ...pipeline, ...provider };
+  const provider = recorded?.stages.find((s) => s.name === "api")?.config.provider;
+  return { ...recorded?.model, ...pipeline, provider };
 };
 const ourSettings = (made: Pipeline) => {
   const { model, pipeline } = made.snapshot().toJSON();
   const api = made.describe().find((s) => s.name === "api");
-  return { ...defaults(MODEL), ...model, ...defaults(PIPELINE_SETTINGS), ...pipeline, ...api?.config };
+  return { ...defaults(MODEL), ...model, ...defaults(PIPELINE_SETTINGS), ...pipeline, provider: api?.config.provider };
 };
 
 export const builderCases = (): Case[] =>
@@ -161,8 +161,7 @@ const built = ({ name, api_key, model }: { name: string; api_key?: string; model
     else if (method === "with_tools") builder.withTools({ ...options, registry: (first as readonly string[]).map(stub) });
     else {
       const key = FIRST[method];
-      const call = builder[camel(method) as "withSystem"];
-      call.call(builder, { ...(first !== undefined && key ? { [camel(key)]: first } : {}), ...options });
+      step(builder, method, { ...(first !== undefined && key ? { [camel(key)]: first } : {}), ...options });
     }
   }
   return builder.build();
@@ -172,7 +171,15 @@ const stagesOf = (recorded: RecordedPipeline | undefined) =>
   Object.fromEntries(
     (recorded?.stages ?? []).map(({ name, category, config, strategies, strategy_configs, chains }) => [
       name,
-      { category, config, strategies, strategy_configs, chains },
+      {
+        category,
+        config,
+        strategies,
+        strategy_configs,
+        chains: Object.fromEntries(
+          Object.entries(chains).map(([chain, items]) => [chain, items.map((item) => (typeof item === "string" ? item : item.name))]),
+        ),
+      },
     ]),
   );
 const ourStages = (made: Pipeline) =>

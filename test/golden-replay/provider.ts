@@ -51,15 +51,30 @@ export const scriptedProvider = (
     requests,
     async *stream(request, { signal }) {
       const step = script[requests.length] ?? { text: "end of script" };
-      requests.push(request);
+      const { taken, dropped } = within(request, capabilities);
+      requests.push(taken);
       asked(requests.length);
       signal.throwIfAborted();
       if (step.error) throw failure(step.error);
       if (step.raise) throw Object.assign(new Error(step.message), { name: step.raise });
+      for (const field of dropped) yield { type: "notice", notice: "feature_unsupported", data: { provider: "scripted", field } };
       yield* answer(step, request);
     },
   };
 };
+
+/** What is left of the request, and which settings the provider says it cannot take. The recorded client sent a tool choice all the same. */
+const within = (request: ModelRequest, capabilities: Partial<ClientCapabilities>) => {
+  const refused = FEATURES.filter(({ key, support }) => request[key] !== null && capabilities[support] === false);
+  const gone = refused.filter(({ key }) => key !== "toolChoice").map(({ key }) => [key, null]);
+  return { taken: { ...request, ...Object.fromEntries(gone) }, dropped: refused.map(({ field }) => field) };
+};
+const FEATURES = [
+  { key: "thinking", support: "supports_thinking", field: "thinking_enabled" },
+  { key: "topK", support: "supports_top_k", field: "top_k" },
+  { key: "toolChoice", support: "supports_tool_choice", field: "tool_choice" },
+  { key: "stopSequences", support: "supports_stop_sequences", field: "stop_sequences" },
+] as const;
 
 const failure = ({ category, code, status }: NonNullable<Step["error"]>): APIError =>
   new APIError("scripted failure", {

@@ -169,7 +169,7 @@ export interface Result {
   readonly sub_requests?: readonly Request[];
   readonly client_sink_events?: readonly { readonly type: string; readonly [key: string]: unknown }[];
   readonly tool_calls_received?: { readonly [tool: string]: readonly unknown[] };
-  readonly describe?: readonly unknown[];
+  readonly describe?: readonly Description[];
 }
 export interface CallResult {
   readonly call: number;
@@ -180,4 +180,11 @@ export interface CallResult {
   readonly turn_token_usage?: readonly unknown[];
   readonly final_state: { readonly [key: string]: unknown };
   readonly [key: string]: unknown;
+}
+export interface Description {
+  readonly order: number;
+  readonly name: string;
+  readonly category: string;
+  readonly is_active: boolean;
+  readonly strategies: readonly { readonly slot_name: string; readonly current_impl: string }[];
 }

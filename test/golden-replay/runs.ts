@@ -5,17 +5,18 @@ import { join } from "node:path";
 import { fromWire, type PipelineEvent, type State } from "../../src/index.ts";
 import type { RunResult } from "../../src/pipeline.ts";
 import { type Built, build } from "./build.ts";
-import { eventOf, requestOf, resultOf } from "./canonical.ts";
+import { eventOf, requestOf, resultOf, unmarked } from "./canonical.ts";
 import { load } from "./data.ts";
 import type { RunDifference } from "./differences.ts";
 import { compareEvents } from "./events.ts";
 import { differ, type Mismatch, within } from "./match.ts";
-import type { Call, CallResult, Event, Recording, Request } from "./recording.ts";
+import type { Call, CallResult, Description, Event, Recording, Request } from "./recording.ts";
 
 interface Replay {
   readonly requests: readonly Request[];
+  readonly subRequests: readonly Request[];
   readonly events: readonly Event[];
-  readonly result: { readonly calls: readonly CallResult[]; readonly [key: string]: unknown };
+  readonly result: { readonly calls: readonly CallResult[]; readonly describe: readonly Description[]; readonly [key: string]: unknown };
 }
 
 /** Runs the recording's calls on our pipeline. */
@@ -35,6 +36,7 @@ export const replay = async (recording: Recording): Promise<Replay> => {
     await built.pipeline.close();
     return {
       requests: built.provider.requests.map(requestOf),
+      subRequests: built.draft.subRequests.map(({ agent, request }) => ({ agent, ...requestOf(request) })),
       events,
       result: { calls, ...told(built, events), files: filesOf(dir) },
     };
@@ -73,7 +75,6 @@ const told = ({ pipeline, draft, sleeps, received }: Built, events: readonly Eve
   sleeps,
   callbacks: draft.callbacks,
   tool_calls_received: received,
-  sub_requests: draft.subRequests.map(({ agent, request }) => ({ agent, ...requestOf(request) })),
   client_sink_events: events.filter((e) => e.type === "llm_client.feature_unsupported").map((e) => ({ type: e.type, ...e.data })),
   describe: pipeline.describe().map(({ order, name, category, isActive, strategies }) => ({
     order,
@@ -98,37 +99,52 @@ const filesOf = (dir: string): { [path: string]: unknown } =>
 
 /** Keys of a request that the scripted client of 2.1.0 had and no provider of ours has, or that only number it. */
 const UNASKED = ["call", "session_hint", "mcp_config", "metadata"];
-const asked = (request: Request): Request => Object.fromEntries(Object.entries(request).filter(([key]) => !UNASKED.includes(key)));
+const asked = (request: Request): Request =>
+  unmarked(Object.fromEntries(Object.entries(request).filter(([key]) => !UNASKED.includes(key))));
 
-/** Names of files and slots are matched as sets, so that listing order is free. */
-const compareResult = (recording: Recording, got: Replay): Mismatch[] => {
-  const { calls, describe, files, ...rest } = recording.result;
-  const found = differ(
-    calls,
-    got.result.calls.map((call, i) => picked(call, calls[i] ?? {})),
-    "calls",
-    { open: OPEN },
+/** Listing order of slots is free, and there may be more of them. */
+const byName = (described: readonly Description[] = []) =>
+  Object.fromEntries(
+    described.map(({ name, strategies, ...rest }) => [
+      name,
+      { ...rest, strategies: Object.fromEntries(strategies.map((s) => [s.slot_name, s.current_impl])) },
+    ]),
   );
-  for (const [key, value] of Object.entries(rest))
-    found.push(
-      ...differ(key === "sub_requests" ? (value as readonly Request[]).map(asked) : value, got.result[key], key, {
-        open: ["sub_requests"],
-      }),
-    );
-  if (describe) found.push(...differ(describe, got.result.describe, "describe"));
-  if (files) found.push(...compareFiles(files, got.result.files as object));
-  return found;
-};
-const OPEN = ["calls.final_state.metadata", "calls.final_state.shared"];
+const OPEN = ["calls.final_state.metadata", "calls.final_state.shared", "files.content"];
 /** Only what was recorded is compared: a stream's result has fewer keys. */
-const picked = (ours: object, recorded: object): object => Object.fromEntries(Object.entries(ours).filter(([key]) => key in recorded));
+const picked = (ours: object, recorded: object = {}): Request =>
+  Object.fromEntries(Object.entries(ours).filter(([key]) => key in recorded));
+
+const compareRequests = (recorded: readonly Request[] | undefined, ours: readonly Request[], path: string): Mismatch[] =>
+  differ(
+    (recorded ?? []).map(asked),
+    ours.map((request, i) => asked(picked(request, recorded?.[i] ?? request))),
+    path,
+  );
+
+const compareResult = (recording: Recording, got: Replay, end: Event | undefined): Mismatch[] => {
+  const { calls, files, sub_requests, describe, ...rest } = recording.result;
+  const whole = end ? calls.slice(0, end.call) : calls;
+  const ours = got.result.calls.map((call, i) => picked(call, calls[i]));
+  const first = [
+    ...differ(whole, end ? ours.slice(0, end.call) : ours, "calls", { open: OPEN }),
+    ...differ(byName(describe), byName(got.result.describe), "describe", { open: ["describe"] }),
+  ];
+  if (end) return first;
+  return [
+    ...first,
+    ...compareRequests(sub_requests, got.subRequests, "sub_requests"),
+    ...Object.entries(rest).flatMap(([key, value]) => differ(value, got.result[key], key)),
+    ...(files ? compareFiles(files, got.result.files as object) : []),
+  ];
+};
 
 const compareFiles = (recorded: object, ours: object): Mismatch[] => {
   const mine = new Map(Object.entries(ours));
   return Object.entries(recorded).flatMap(([path, content]) => {
     const name = [...mine.keys()].find((known) => differ(path, known, "").length === 0);
     if (name === undefined) return [{ path: "files", expected: path, got: [...mine.keys()] }];
-    return differ(content, mine.get(name), "files.content");
+    return differ(content, mine.get(name), "files.content", { open: OPEN });
   });
 };
 
@@ -152,16 +168,31 @@ export const compare = async (recording: Recording, rules: readonly RunDifferenc
     if (next !== expected && JSON.stringify(next) !== JSON.stringify(expected)) used.add(rule);
     expected = next;
   }
-  const requests = differ(
-    expected.requests.map(asked),
-    got.requests.map((request, i) => picked(request, expected.requests[i] ?? request)),
-    "requests",
-  );
-  const all = [...requests, ...compareEvents(expected, got.events, KNOWN, covering, used), ...compareResult(expected, got)];
+  const end = divergence(expected, covering, used);
+  const all = [
+    ...compareRequests(before(expected.requests, expected, end), before(got.requests, expected, end), "requests"),
+    ...compareEvents(expected, got.events, KNOWN, covering, used, end),
+    ...compareResult(expected, got, end),
+  ];
   const found = all.filter((mismatch) => {
     const excusing = covering.filter((rule) => rule.excuses?.some((at) => within(mismatch.path, at)));
     for (const rule of excusing) used.add(rule);
     return excusing.length === 0;
   });
   return { found, used: [...used] };
+};
+
+const divergence = (expected: Recording, rules: readonly RunDifference[], used: Set<RunDifference>): Event | undefined => {
+  for (const [at, event] of expected.events.entries()) {
+    const ending = rules.filter((rule) => rule.diverges?.(event, at, expected));
+    for (const rule of ending) used.add(rule);
+    if (ending.length) return event;
+  }
+  return undefined;
+};
+/** The requests that were made before the event: each attempt of stage 6 is one. */
+const before = (requests: readonly Request[], { events }: Recording, end: Event | undefined): readonly Request[] => {
+  if (!end) return requests;
+  const past = events.slice(0, events.indexOf(end));
+  return requests.slice(0, past.filter((e) => e.type === "api.request" || e.type === "api.retry").length);
 };

@@ -119,6 +119,8 @@ const OPS: { readonly [K in keyof Setups]: (draft: Draft, setup: Setups[K]) => v
     const failing = (what: string) => {
       if (fail.includes(what)) throw new Error(`scripted ${what} failure`);
     };
+    // 2.1.0 wrote the session's summary after every turn; ours does so when it is told to.
+    edit(draft, 19, (entry) => ({ config: { ...entry.config, session_summary: "every_turn" } }));
     draft.host.summaries = {
       async record(summary) {
         failing("record");
@@ -150,8 +152,8 @@ const OPS: { readonly [K in keyof Setups]: (draft: Draft, setup: Setups[K]) => v
     edit(draft, stage, (entry) => ({ chain_order: { ...entry.chain_order, reviewers: [...order, "bad"] } }));
   },
   warn_guard(draft, { stage }) {
-    own(draft, stage, "guards", "warn", () => () => ({ passed: false, action: "warn", message: "careful" }));
-    append(draft, stage, "guards", "warn");
+    own(draft, stage, "guards", "warner", () => () => ({ passed: false, action: "warn", message: "careful" }));
+    append(draft, stage, "guards", "warner");
   },
   // Our stage 8 asks its planner by itself.
   planner: () => {},

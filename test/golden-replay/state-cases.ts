@@ -66,8 +66,8 @@ export const stateCases = (): Case[] => {
       expected: sum,
       got: () => addUsage({ ...noUsage, ...a }, { ...noUsage, ...b }),
     })),
-    ...model_config.map((read, i) => ({ file, name: `model_config ${i}`, ...reading(MODEL, read) })),
-    ...pipeline_config.map((read, i) => ({ file, name: `pipeline_config ${i}`, ...reading(PIPELINE_SETTINGS, read) })),
+    ...model_config.map((read) => ({ file, name: `model_config ${JSON.stringify(read.in)}`, ...reading(MODEL, read) })),
+    ...pipeline_config.map((read) => ({ file, name: `pipeline_config ${JSON.stringify(read.in)}`, ...reading(PIPELINE_SETTINGS, read) })),
     ...apply_to_state.map(({ config, written }, i) => ({
       file,
       name: `apply_to_state ${i}`,
