@@ -185,9 +185,9 @@ const requestOf = ({ model_config: c, low_level_request_fields: low, ...r }: Rec
   };
 };
 
+const nothing = { content: [], stop_reason: "end_turn", usage: {}, model: "", message_id: "" };
 /** What the recorder answered by default, read back from what came of it. */
-const canned = ({ response, stream }: Recording): Answer => {
-  assert(response, "a canned answer was a success");
+const canned = ({ response = nothing, stream }: Recording): Answer => {
   const { stop_reason, usage } = response;
   const said = response.content.map(({ text }) => text).join("");
   const whole = { id: response.message_id, type: "message", role: "assistant", model: response.model, stop_sequence: null };
