@@ -1,5 +1,4 @@
 /** Stage 5: where the next request may be cached. Only the places are noted: the provider marks its own copy, one that cannot cache ignores them. */
-import { createHash } from "node:crypto";
 import { fields, flag, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
 import { one } from "../contract/strategy.ts";
@@ -7,7 +6,7 @@ import { type Request, strategies } from "./05-cache/strategies.ts";
 
 /** The same for requests whose prompt and tools are the same, under one prefix. */
 const keyOf = (prefix: string, { system, tools }: Request): string => {
-  const hash = createHash("sha256")
+  const hash = process.getBuiltinModule("node:crypto").createHash("sha256")
     .update(JSON.stringify([prefix, system, tools]))
     .digest("hex")
     .slice(0, 32);

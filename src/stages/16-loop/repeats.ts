@@ -1,5 +1,4 @@
 /** Calls that fail, and come again unchanged. */
-import { createHash } from "node:crypto";
 import { asJson, textOf } from "../../contract/message.ts";
 import type { Json } from "../../contract/schema.ts";
 import type { PendingToolCall, State, ToolResultRecord } from "../../contract/state.ts";
@@ -40,7 +39,7 @@ export const track = (
 };
 
 const hash = ({ tool_name, tool_input }: PendingToolCall): string =>
-  createHash("sha256")
+  process.getBuiltinModule("node:crypto").createHash("sha256")
     .update(`${tool_name} ${JSON.stringify(sorted(asJson(tool_input)))}`)
     .digest("base64url")
     .slice(0, 16);
