@@ -9,6 +9,7 @@ import { isDefault, lines } from "./golden-replay/data.ts";
 import { definitionCases } from "./golden-replay/definition-cases.ts";
 import { differences } from "./golden-replay/differences.ts";
 import { errorCases } from "./golden-replay/error-cases.ts";
+import { laterCases } from "./golden-replay/later-cases.ts";
 import { told } from "./golden-replay/match.ts";
 import { compareCase } from "./golden-replay/model.ts";
 import { builderCases, presetCases } from "./golden-replay/preset-cases.ts";
@@ -16,6 +17,7 @@ import type { Recording } from "./golden-replay/recording.ts";
 import { compare } from "./golden-replay/runs.ts";
 import { stateCases } from "./golden-replay/state-cases.ts";
 
+const CASES = [busCases, stateCases, errorCases, definitionCases, laterCases, presetCases, builderCases].flatMap((cases) => cases());
 const used = new Set<object>();
 const verdict = (name: string, found: Parameters<typeof told>[0], rules: readonly { rule: string }[]) => {
   for (const rule of rules) used.add(rule);
@@ -32,7 +34,7 @@ describe("recorded runs", { concurrency: 4 }, () => {
 });
 
 describe("recorded definitions, presets and classes", () => {
-  for (const one of [...busCases(), ...stateCases(), ...errorCases(), ...definitionCases(), ...presetCases(), ...builderCases()])
+  for (const one of CASES)
     test(`${one.file}: ${one.name}`, { timeout: 5000 }, async () => {
       const { found, used: rules } = await compareCase(one, differences.model);
       verdict(`${one.file}: ${one.name}`, found, rules);

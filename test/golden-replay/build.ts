@@ -1,9 +1,16 @@
 /** The pipeline that a recording describes, made by our own public means, with a scripted provider. */
 
-import { PipelineBuilder } from "../../src/builder.ts";
-import { type Clock, fromWire, newState, type State } from "../../src/index.ts";
-import { Pipeline, type PipelineOptions } from "../../src/pipeline.ts";
-import { PipelinePresets, type PresetOptions } from "../../src/presets.ts";
+import {
+  type Clock,
+  fromWire,
+  newState,
+  Pipeline,
+  PipelineBuilder,
+  type PipelineOptions,
+  PipelinePresets,
+  type PresetOptions,
+  type State,
+} from "geny-executor";
 import { type Draft, newDraft } from "./draft.ts";
 import { type Scripted, scriptedProvider } from "./provider.ts";
 import type { Recording } from "./recording.ts";

@@ -1,6 +1,7 @@
 /** `bus.json`: which handlers get an event, in which order. */
+
+import { systemClock } from "geny-executor";
 import { createBus } from "../../src/engine/events.ts";
-import { systemClock } from "../../src/index.ts";
 import type { Case } from "./cases.ts";
 import { load } from "./data.ts";
 

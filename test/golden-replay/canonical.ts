@@ -1,6 +1,7 @@
 /** What we have, in the form of the recording. */
-import { type Message, type ModelRequest, type PipelineEvent, type State, toWire } from "../../src/index.ts";
-import type { RunResult } from "../../src/pipeline.ts";
+
+import type { RunResult } from "geny-executor";
+import { type Message, type ModelRequest, type PipelineEvent, type State, toWire } from "geny-executor";
 import type { CallResult, Event, Request } from "./recording.ts";
 
 const plainMessage = ({ role, content }: Message) => ({ role, content });

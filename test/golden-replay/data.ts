@@ -1,9 +1,9 @@
 /** Where the recordings are: `test/golden`, or the folder that the environment variable GOLDEN names, which may hold fewer of them. */
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 const own = join(import.meta.dirname, "..", "golden");
-export const folder = process.env.GOLDEN || own;
+export const folder = process.env.GOLDEN ? resolve(process.env.GOLDEN) : own;
 /** True for the recordings that this repository carries; only there must every listed difference occur. */
 export const isDefault = folder === own;
 

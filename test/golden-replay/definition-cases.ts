@@ -1,13 +1,13 @@
 /** `introspection.json`, `defaults.json`, `events.json`: what the definitions of our 21 stages say. Ours may say more, never less. */
 
+import { compile, defaults, ENGINE_EVENTS, type Fields, jsonSchema, newState, type Stage } from "geny-executor";
 import { type Phase, place } from "../../src/engine/plan.ts";
-import { compile, defaults, ENGINE_EVENTS, type Fields, jsonSchema, newState, type Stage } from "../../src/index.ts";
 import { PIPELINE } from "../../src/stages/index.ts";
 import { testServices } from "../../src/testing/run-stage.ts";
 import type { Case } from "./cases.ts";
 import { load } from "./data.ts";
 
-type Schema = { readonly properties?: { readonly [name: string]: Property }; readonly required?: readonly string[] } | null;
+export type Schema = { readonly properties?: { readonly [name: string]: Property }; readonly required?: readonly string[] } | null;
 type Property = { readonly [key: string]: unknown };
 interface RecordedSlot {
   readonly default: string | readonly string[];
@@ -82,10 +82,10 @@ const settled = (config: object): object =>
     Object.entries(config).map(([key, value]) => [key, key === "significant_events" && Array.isArray(value) ? [...value].sort() : value]),
   );
 
-const setOf = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, true]));
+export const setOf = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, true]));
 
 /** Every event that a stage or the engine declares, with its keys. */
-const EVENTS = new Map<string, { [key: string]: true }>();
+export const EVENTS = new Map<string, { [key: string]: true }>();
 for (const events of [ENGINE_EVENTS, ...PLACES.map((p) => p.stage.events)] as { [type: string]: Fields }[])
   for (const [type, form] of Object.entries(events)) {
     const keys = EVENTS.get(type) ?? {};
@@ -120,7 +120,7 @@ const expectedOf = ({ slots, chains, config_schema, ...recorded }: RecordedStage
 });
 
 /** Of a schema what counts: types, bounds, choices as a set. Titles and descriptions are each one's own. */
-const bounds = (schema: Schema) =>
+export const bounds = (schema: Schema) =>
   Object.fromEntries(
     Object.entries(schema?.properties ?? {}).map(([name, { type, minimum, maximum, enum: choices, items }]) => [
       name,
@@ -141,7 +141,7 @@ const stageOf = (name: string) => {
 };
 const shown = (form: Fields) => ({ config: settled(defaults(form)), schema: bounds(jsonSchema(form) as Schema) });
 
-const definitionOf = (name: string) => {
+export const definitionOf = (name: string) => {
   const { stage, order, phase } = stageOf(name);
   return {
     order,

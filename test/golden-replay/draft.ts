@@ -1,6 +1,7 @@
 /** A pipeline in the making: a manifest's stages and a host, and the few ways in which a set-up changes them. */
-import { fields, type Host, type JsonObject, type ModelRequest, type Stage, type StageEntry, type Strategy } from "../../src/index.ts";
-import type { Pipeline } from "../../src/pipeline.ts";
+
+import type { Pipeline } from "geny-executor";
+import { fields, type Host, type JsonObject, type ModelRequest, type Stage, type StageEntry, type Strategy } from "geny-executor";
 import { PIPELINE } from "../../src/stages/index.ts";
 
 export interface Draft {

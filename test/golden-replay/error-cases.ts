@@ -1,8 +1,5 @@
 /** `errors.json`: codes, categories, and what a failure's event says. */
 
-import { directHost } from "../../src/engine/host.ts";
-import { place } from "../../src/engine/plan.ts";
-import { runTurn } from "../../src/engine/run.ts";
 import {
   APIError,
   CATEGORIES,
@@ -23,7 +20,10 @@ import {
   PipelineError,
   StageError,
   ToolExecutionError,
-} from "../../src/index.ts";
+} from "geny-executor";
+import { directHost } from "../../src/engine/host.ts";
+import { place } from "../../src/engine/plan.ts";
+import { runTurn } from "../../src/engine/run.ts";
 import { testServices } from "../../src/testing/run-stage.ts";
 import type { Case } from "./cases.ts";
 import { load } from "./data.ts";
@@ -102,7 +102,7 @@ const eventOf = async (raised: string) => {
     writes: [],
     slots: {},
     events: {},
-    run(): {} {
+    run(): never {
       throw make(raised);
     },
   });

@@ -1,8 +1,7 @@
 /** The recorded hosts' functions: people who approve, agents who are asked, criteria that score. */
 
-import { PipelineBuilder } from "../../src/builder.ts";
-import type { AgentResult, Criterion, HitlDecision, Host } from "../../src/index.ts";
-import type { Pipeline } from "../../src/pipeline.ts";
+import type { AgentResult, Criterion, HitlDecision, Host, Pipeline } from "geny-executor";
+import { PipelineBuilder } from "geny-executor";
 import type { Draft } from "./draft.ts";
 import { scriptedProvider } from "./provider.ts";
 import type { Decision, Step } from "./recording.ts";

@@ -1,9 +1,8 @@
 /** `presets.json` and `builder.json`: which stages, strategies and settings come out. */
-import { PipelineBuilder } from "../../src/builder.ts";
-import { defaults, defineTool } from "../../src/index.ts";
-import { MODEL, PIPELINE_SETTINGS } from "../../src/manifest/index.ts";
-import type { Pipeline } from "../../src/pipeline.ts";
-import { PipelinePresets, type PresetOptions } from "../../src/presets.ts";
+
+import type { Pipeline } from "geny-executor";
+import { defaults, defineTool, PipelineBuilder, PipelinePresets, type PresetOptions } from "geny-executor";
+import { MODEL, PIPELINE_SETTINGS } from "geny-executor/manifest";
 import { camel, step } from "./build.ts";
 import type { Case } from "./cases.ts";
 import { load } from "./data.ts";

@@ -1,5 +1,5 @@
 /** The recorded host's prompt blocks as functions of ours. None is marked volatile: the recording has them all in the prompt. */
-import type { JsonObject, PromptBlock } from "../../src/index.ts";
+import type { JsonObject, PromptBlock } from "geny-executor";
 
 export const promptBlocks = (given: readonly JsonObject[]): PromptBlock[] =>
   given.map((block) => ({ name: String(block.name ?? block.block), render: renderer(block) }));

@@ -9,7 +9,7 @@ import {
   noUsage,
   type Provider,
   type Usage,
-} from "../../src/index.ts";
+} from "geny-executor";
 import type { Step } from "./recording.ts";
 
 const CAPABILITIES: ClientCapabilities = {

@@ -1,5 +1,5 @@
 /** The form of one line of `runs.jsonl`. Names are the recording's own. */
-import type { HitlDecision, Json, JsonObject, ManifestDocument, MemoryChunk, ModelSettings, Usage } from "../../src/index.ts";
+import type { HitlDecision, Json, JsonObject, ManifestDocument, MemoryChunk, ModelSettings, Usage } from "geny-executor";
 
 export interface Recording {
   readonly name: string;

@@ -88,8 +88,21 @@ export const definitionRules: readonly ModelDifference[] = [
   {
     rule: "what a memory provider tells belongs to a later part",
     why: "Recall and record go through the memory that comes with sessions.",
-    covers: (given) => from("events.json")(given) && (given.name.startsWith("memory.") || given.name === "context.built"),
+    covers: (given) =>
+      from("events.json", "later/events.json")(given) && (given.name.startsWith("memory.") || given.name === "context.built"),
     excuses: ["value"],
+  },
+  {
+    rule: "a record's keys stand in its event",
+    why: "The catalogue names the object from which they come.",
+    covers: (given) => from("later/events.json")(given) && given.name === "summary.written",
+    excuses: ["value.record"],
+  },
+  {
+    rule: "what a CLI backend tells belongs to a later part",
+    why: "Its version is known to the process that starts it.",
+    covers: (given) => from("later/events.json")(given) && given.name === "api.error",
+    excuses: ["value.cli_version"],
   },
   {
     rule: "presets have a tool stage, and the large ones all stages",

@@ -2,8 +2,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fromWire, type PipelineEvent, type State } from "../../src/index.ts";
-import type { RunResult } from "../../src/pipeline.ts";
+import type { RunResult } from "geny-executor";
+import { fromWire, type PipelineEvent, type State } from "geny-executor";
 import { type Built, build } from "./build.ts";
 import { eventOf, requestOf, resultOf, unmarked } from "./canonical.ts";
 import { load } from "./data.ts";

@@ -1,6 +1,6 @@
 /** What a host did before the first call of a recording, done by our own public means. */
 import { join } from "node:path";
-import type { Json, PromptBlock } from "../../src/index.ts";
+import type { Json, PromptBlock } from "geny-executor";
 import { append, choose, type Draft, edit, own, stageAt, throwing } from "./draft.ts";
 import { answer, approver, criterion, delegating, inTurn, never } from "./hosts.ts";
 import { promptBlocks } from "./prompt-blocks.ts";

@@ -1,8 +1,5 @@
 /** `state.json`: defaults, sums, settings and limits. */
 
-import { directHost } from "../../src/engine/host.ts";
-import { place } from "../../src/engine/plan.ts";
-import { runTurn } from "../../src/engine/run.ts";
 import {
   addUsage,
   check,
@@ -17,8 +14,11 @@ import {
   type State,
   systemClock,
   toWire,
-} from "../../src/index.ts";
-import { MODEL, PIPELINE_SETTINGS } from "../../src/manifest/index.ts";
+} from "geny-executor";
+import { MODEL, PIPELINE_SETTINGS } from "geny-executor/manifest";
+import { directHost } from "../../src/engine/host.ts";
+import { place } from "../../src/engine/plan.ts";
+import { runTurn } from "../../src/engine/run.ts";
 import { settingsOf } from "../../src/manifest/settings.ts";
 import { testServices } from "../../src/testing/run-stage.ts";
 import type { Case } from "./cases.ts";

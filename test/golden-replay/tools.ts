@@ -1,5 +1,5 @@
 /** A recording's tools: each gives its results in order, the last one again and again. */
-import { defineTool, type ErrorCode, type Json, type JsonObject, type Tool, ToolExecutionError, type ToolResult } from "../../src/index.ts";
+import { defineTool, type ErrorCode, type Json, type JsonObject, type Tool, ToolExecutionError, type ToolResult } from "geny-executor";
 import type { RecordedTool, ToolAnswer } from "./recording.ts";
 
 const CODES: Record<string, ErrorCode> = {
