@@ -3,7 +3,7 @@
  * bench and writes bench/results/results.md. Every other option goes to bench/run.mjs.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
@@ -31,7 +31,8 @@ for (const folder of readdirSync(join(bench, "peers"))) {
     if (!existsSync(join(cwd, pkg.bench.python)) && !sh("sh", ["setup.sh"], cwd)) console.error(`${folder} is left out: its setup failed.`);
   } else if (folder === "geny-executor") {
     // A copy, as npm would install it; made anew because the sources may have changed.
-    if (!sh("npm", ["install", "--install-links", "--no-package-lock", "--force", "--omit=dev"], cwd)) process.exit(1);
+    rmSync(join(cwd, "node_modules"), { recursive: true, force: true });
+    if (!sh("npm", ["install", "--install-links", "--no-package-lock", "--omit=dev"], cwd)) process.exit(1);
   } else if (pkg.dependencies && !existsSync(join(cwd, "node_modules")) && !sh("npm", ["install", "--no-package-lock"], cwd))
     process.exit(1);
 }

@@ -13,7 +13,9 @@ rmSync(dist, { recursive: true, force: true });
 const { status } = spawnSync("tsc", ["-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
 if (status !== 0) process.exit(status ?? 1);
 
-const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { exports: Record<string, string | { "geny-executor-source": string }> };
+const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  exports: Record<string, string | { "geny-executor-source": string }>;
+};
 const entries = Object.values(exports).flatMap((e) => (typeof e === "string" ? [] : [e["geny-executor-source"]]));
 await build({
   absWorkingDir: root,

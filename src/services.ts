@@ -60,10 +60,20 @@ const quiet = () => {};
 const loggerOf = (given: Partial<Logger> = {}): Logger => ({ debug: quiet, info: quiet, warn: quiet, error: quiet, ...given });
 
 const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
-const randomId = (prefix: string): string => {
-  let id = prefix;
-  for (const byte of crypto.getRandomValues(new Uint8Array(16))) id += ALPHABET[byte % 36];
-  return id;
+const POOL = 1024;
+/** Ids of 16 random characters, about 82 bits. Random bytes are drawn in stock. */
+const randomIds = () => {
+  const pool = new Uint8Array(POOL);
+  let at = POOL;
+  return (prefix: string): string => {
+    if (at === POOL) {
+      crypto.getRandomValues(pool);
+      at = 0;
+    }
+    let id = prefix;
+    for (const end = at + 16; at < end; at++) id += ALPHABET[(pool[at] ?? 0) % 36];
+    return id;
+  };
 };
 
 export const wire = (env: Environment, tools: JsonObject, provider: string): Wiring => {
@@ -71,6 +81,7 @@ export const wire = (env: Environment, tools: JsonObject, provider: string): Wir
   const clock = env.clock ?? systemClock;
   const { registry, findings } = toolsOf(env, tools, log);
   const approvals = pendingApprovals();
+  const id = env.id ?? randomIds();
   const open = new Map<string, Provider | Promise<Provider>>();
   const values = new Map<string, Json>();
   const bundle = env.credentials ?? new CredentialBundle({});
@@ -101,7 +112,7 @@ export const wire = (env: Environment, tools: JsonObject, provider: string): Wir
 
   const services: Services = {
     clock,
-    id: (prefix = "") => (env.id ?? randomId)(prefix),
+    id: (prefix = "") => id(prefix),
     random: env.random ?? Math.random,
     provider(name, options = {}) {
       const key = JSON.stringify([name, options.baseUrl ?? "", options.timeoutMs ?? 0]);

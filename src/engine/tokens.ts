@@ -5,6 +5,7 @@
  */
 import type { ContentBlock, Message } from "../contract/message.ts";
 import type { Tokens } from "../contract/services.ts";
+import type { ToolSpec } from "../contract/tool.ts";
 
 const IMAGE = 1600;
 const MARGIN = 1.06;
@@ -59,12 +60,26 @@ const ofMessage = (message: Message): number => {
   return n;
 };
 
+/** A list of specs, or a prompt of blocks, is the same object from request to request. */
+const weighed = new WeakMap<object, number>();
+const once = <T extends object>(value: T, count: (value: T) => number): number => {
+  let n = weighed.get(value);
+  if (n === undefined) {
+    n = count(value);
+    weighed.set(value, n);
+  }
+  return n;
+};
+const ofSpecs = (specs: readonly ToolSpec[]): number =>
+  specs.reduce((n, t) => n + ofText(t.name) + ofText(t.description) + ofText(JSON.stringify(t.input_schema)) + OVERHEAD, 0);
+
 export const tokens: Tokens = {
   text: (text) => Math.ceil(ofText(text)),
   message: ofMessage,
   request: ({ system, systemVolatile = "", messages, tools }) => {
-    const prompt = typeof system === "string" ? ofText(system) : system.reduce((n, b) => n + ofText(b.text), 0);
-    const specs = tools.reduce((n, t) => n + ofText(t.name) + ofText(t.description) + ofText(JSON.stringify(t.input_schema)) + OVERHEAD, 0);
-    return Math.ceil(prompt + specs + ofText(systemVolatile) + messages.reduce((n, m) => n + ofMessage(m), 0));
+    const prompt = typeof system === "string" ? ofText(system) : once(system, (blocks) => blocks.reduce((n, b) => n + ofText(b.text), 0));
+    let sum = prompt + ofText(systemVolatile) + (tools.length ? once(tools, ofSpecs) : 0);
+    for (const message of messages) sum += ofMessage(message);
+    return Math.ceil(sum);
   },
 };
