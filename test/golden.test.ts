@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { busCases } from "./golden-replay/bus.ts";
+import { compare } from "./golden-replay/compare.ts";
 import { isDefault, lines } from "./golden-replay/data.ts";
 import { definitionCases } from "./golden-replay/definition-cases.ts";
 import { differences } from "./golden-replay/differences.ts";
@@ -13,8 +14,7 @@ import { laterCases } from "./golden-replay/later-cases.ts";
 import { told } from "./golden-replay/match.ts";
 import { compareCase } from "./golden-replay/model.ts";
 import { builderCases, presetCases } from "./golden-replay/preset-cases.ts";
-import type { Recording } from "./golden-replay/recording.ts";
-import { compare } from "./golden-replay/runs.ts";
+import type { Line } from "./golden-replay/recording.ts";
 import { stateCases } from "./golden-replay/state-cases.ts";
 
 const CASES = [busCases, stateCases, errorCases, definitionCases, laterCases, presetCases, builderCases].flatMap((cases) => cases());
@@ -26,7 +26,7 @@ const verdict = (name: string, found: Parameters<typeof told>[0], rules: readonl
 };
 
 describe("recorded runs", { concurrency: 4 }, () => {
-  for (const recording of lines<Recording>("runs.jsonl"))
+  for (const recording of lines<Line>("runs.jsonl"))
     test(recording.name, { timeout: 5000 }, async () => {
       const { found, used: rules } = await compare(recording, differences.runs);
       verdict(recording.name, found, rules);
@@ -38,6 +38,27 @@ describe("recorded definitions, presets and classes", () => {
     test(`${one.file}: ${one.name}`, { timeout: 5000 }, async () => {
       const { found, used: rules } = await compareCase(one, differences.model);
       verdict(`${one.file}: ${one.name}`, found, rules);
+    });
+});
+
+describe("the replay finds", () => {
+  const [line] = lines<Line>("runs.jsonl").filter(
+    (r) => r.scenario.build.kind === "manifest" && !r.scenario.setup && (r.requests ?? []).length > 0,
+  );
+  const spoiled: { [what: string]: (l: Line) => Line } = {
+    "another request": (l) => ({ ...l, requests: (l.requests ?? []).map((q) => ({ ...q, max_tokens: 1 })) }),
+    "a missing event": (l) => ({ ...l, events: (l.events ?? []).filter((e) => e.type !== "parse.complete") }),
+    "other data of an event": (l) => ({ ...l, events: (l.events ?? []).map((e) => ({ ...e, data: { ...e.data, stop_reason: "none" } })) }),
+    "another end": (l) => ({ ...l, result: { calls: (l.result?.calls ?? []).map((c) => ({ ...c, text: "other" })) } }),
+    "another state": (l) => ({
+      ...l,
+      result: { calls: (l.result?.calls ?? []).map((c) => ({ ...c, final_state: { ...c.final_state, messages: [] } })) },
+    }),
+  };
+  for (const [what, spoil] of Object.entries(spoiled))
+    test(what, { skip: line ? false : "no recording here can be spoiled" }, async () => {
+      assert.ok(line);
+      assert.notDeepEqual((await compare(spoil(line), differences.runs)).found, []);
     });
 });
 

@@ -188,3 +188,15 @@ export interface Description {
   readonly is_active: boolean;
   readonly strategies: readonly { readonly slot_name: string; readonly current_impl: string }[];
 }
+
+/** A line as it was written: another folder's may lack keys, and then they are not compared. */
+export type Line = Pick<Recording, "name" | "scenario"> & Partial<Omit<Recording, "result">> & { readonly result?: Partial<Result> };
+/** The line with what it lacks as empty, so that rules need not ask. */
+export const complete = (line: Line): Recording => ({
+  script: [],
+  tools: [],
+  requests: [],
+  events: [],
+  ...line,
+  result: { ...line.result, calls: (line.result?.calls ?? []).map((call) => ({ ...call, final_state: call.final_state ?? {} })) },
+});

@@ -1,7 +1,7 @@
 /** Rules for what follows the answer: tools, agents, verdicts, the loop, and the stages that finish a turn. */
 import type { RunDifference } from "./differences.ts";
 import type { Event, Recording } from "./recording.ts";
-import { chosen, earlier, emits, isActive, mapCalls, passes, sets, stageConfig, withState } from "./rewrite.ts";
+import { chosen, earlier, emits, isActive, mapCalls, sets, stageConfig, withState } from "./rewrite.ts";
 
 const tools = emits("tool.execute_complete");
 const RESULTS = ["requests.messages.content", "calls.final_state.messages.content"];
@@ -113,7 +113,11 @@ export const workRules: readonly RunDifference[] = [
     rule: "the signal continue goes on",
     why: "Without tools it ended the turn.",
     covers: (r) => r.events.some((e) => e.type === "loop.complete" && e.data.signal === "continue"),
-    diverges: (e) => e.type === "loop.complete" && e.data.signal === "continue" && e.data.upstream_decision === "continue",
+    diverges: (e, _, r) =>
+      e.type === "loop.complete" &&
+      e.data.signal === "continue" &&
+      e.data.upstream_decision === "continue" &&
+      !JSON.stringify(stageConfig(r, "loop", "early_stop_on") ?? []).includes('"continue"'),
   },
   {
     rule: "max_turns ends a tool loop",
