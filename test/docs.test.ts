@@ -18,7 +18,10 @@ for (const [name, text] of Object.entries(reference()))
 test("every link of the docs leads somewhere", () => {
   const pages = ["README.md", ...globSync("docs/**/*.md", { cwd: root })];
   const broken = pages.flatMap((page) =>
-    [...read(page).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)].map((m) => join(dirname(page), m[1] ?? "")).filter((target) => !existsSync(join(root, target))).map((target) => `${page} → ${target}`),
+    [...read(page).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)]
+      .map((m) => join(dirname(page), m[1] ?? ""))
+      .filter((target) => !existsSync(join(root, target)))
+      .map((target) => `${page} → ${target}`),
   );
   assert.deepEqual(broken, []);
 });
@@ -26,14 +29,20 @@ test("every link of the docs leads somewhere", () => {
 test("every code and every stage that the guide names exists", () => {
   const stages = new Set<string>([...PIPELINE.setup, ...PIPELINE.loop, ...PIPELINE.surface].map((s) => s.name));
   for (const page of ["README.md", ...globSync("docs/guide/*.md", { cwd: root })]) {
-    for (const [code] of read(page).matchAll(/\bexec(?:\.[a-z_]+){2,3}\b/g)) assert.ok(code in door.ERRORS, `${page} names the code ${code}`);
-    for (const [, name] of read(page).matchAll(/\bstage \*\*([a-z_]+)\*\*/g)) assert.ok(stages.has(name ?? ""), `${page} names the stage ${name}`);
+    for (const [code] of read(page).matchAll(/\bexec(?:\.[a-z_]+){2,3}\b/g))
+      assert.ok(code in door.ERRORS, `${page} names the code ${code}`);
+    for (const [, name] of read(page).matchAll(/\bstage \*\*([a-z_]+)\*\*/g))
+      assert.ok(stages.has(name ?? ""), `${page} names the stage ${name}`);
   }
 });
 
 test("every name that README imports from the package is exported", () => {
   for (const [, names] of read("README.md").matchAll(/import \{([^}]+)\} from "geny-executor";/g))
-    for (const name of (names ?? "").split(",").map((n) => n.trim()).filter((n) => n && !n.startsWith("type "))) assert.ok(name in door, `README imports ${name}`);
+    for (const name of (names ?? "")
+      .split(",")
+      .map((n) => n.trim())
+      .filter((n) => n && !n.startsWith("type ")))
+      assert.ok(name in door, `README imports ${name}`);
 });
 
 test("the README's commands are scripts of the package", () => {
