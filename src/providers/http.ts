@@ -37,7 +37,7 @@ export interface HttpAnswer {
   header(name: string): string | undefined;
   /** May be read once. Leaving it early, and the signal, close the socket at once. Throws `APIError`, or the signal's reason. */
   readonly body: AsyncIterable<Uint8Array>;
-  /** Nothing more is needed: keeps the connection for the next request if the body ends within a moment, else closes it. Never throws. */
+  /** Nothing more is needed. Keeps the connection if the body ends within a moment, else, and with `fetch` always, ends it. Never throws. */
   release(): void;
 }
 
@@ -260,8 +260,7 @@ const byFetch = async (url: URL, request: HttpRequest, fetch: typeof globalThis.
     body: pieces(),
     release: () => {
       end();
-      if (answer.body && !answer.body.locked) answer.body.cancel().catch(() => undefined);
-      else stop.abort(new Error("no longer read"));
+      stop.abort(new Error("no longer read"));
     },
   };
 };
