@@ -26,9 +26,12 @@ export const emits =
   (...types: readonly string[]) =>
   (r: Recording): boolean =>
     r.events.some((e) => types.includes(e.type));
-/** Passes that a call began: how often stage 6 was entered. */
-export const passes = (r: Recording, call: number): number =>
-  eventsOf(r, call).filter((e) => e.type === "stage.enter" && e.stage === "api").length;
+/** Passes that a call began: how often stage 6 was entered, by its events or, without any, by the state's history. */
+export const passes = (r: Recording, call: number): number => {
+  const history = r.result.calls[call]?.final_state.stage_history;
+  if (r.events.length === 0) return Array.isArray(history) ? history.filter((name) => name === "api").length : 0;
+  return eventsOf(r, call).filter((e) => e.type === "stage.enter" && e.stage === "api").length;
+};
 /** What broke the call, when something did. */
 export const failureOf = (r: Recording, call: number): Event | undefined => {
   const mine = eventsOf(r, call);
