@@ -32,42 +32,52 @@ export const repair = (messages: readonly Message[]): Repaired => (isValid(messa
 
 const isValid = (messages: readonly Message[]): boolean => {
   const seen = new Set<string>();
-  let open: readonly string[] = [];
+  let open = NONE;
   let role = "assistant";
   for (const message of messages) {
-    if (message.role === role) return false;
-    role = message.role;
-    const calls = callsIfValid(message, open, seen);
-    if (!calls) return false;
+    const { sound: fine, calls, answers } = factsOf(message);
+    if (!fine || message.role === role || answers.length !== open.length) return false;
+    for (const id of open) if (!answers.includes(id)) return false;
+    for (const id of calls) {
+      if (seen.has(id)) return false;
+      seen.add(id);
+    }
     open = calls;
+    role = message.role;
   }
   const end = messages.at(-1);
   return open.length === 0 && !(end?.role === "assistant" && endsInSpace(end));
 };
 
+/** What can be said of a message by itself; found once a message, because histories are long and sent often. */
+interface Facts {
+  readonly sound: boolean;
+  readonly calls: readonly string[];
+  readonly answers: readonly string[];
+}
 const NONE: readonly string[] = [];
+const PLAIN: Facts = { sound: true, calls: NONE, answers: NONE };
+const BROKEN: Facts = { sound: false, calls: NONE, answers: NONE };
+const facts = new WeakMap<Message, Facts>();
 
-/** The ids of the message's calls; undefined when the message breaks a rule. */
-const callsIfValid = ({ role, content }: Message, open: readonly string[], seen: Set<string>): readonly string[] | undefined => {
-  if (typeof content === "string") return blank(content) || open.length ? undefined : NONE;
-  if (content.length === 0 || !content.every(sound) || (role === "assistant" && isThinking(content.at(-1)))) return undefined;
-  const answered = new Set<string>();
-  let calls: string[] | undefined;
-  let leading = true;
-  for (const block of content) {
-    if (block.type === "tool_result") {
-      if (!leading || role !== "user" || answered.has(block.tool_use_id)) return undefined;
-      answered.add(block.tool_use_id);
-      continue;
-    }
-    leading = false;
-    if (block.type !== "tool_use") continue;
-    if (role !== "assistant" || seen.has(block.id) || !LEGAL.test(block.id)) return undefined;
-    seen.add(block.id);
-    calls ??= [];
-    calls.push(block.id);
+const factsOf = (message: Message): Facts => {
+  let known = facts.get(message);
+  if (!known) {
+    known = examine(message);
+    facts.set(message, known);
   }
-  return answered.size === open.length && open.every((id) => answered.has(id)) ? (calls ?? NONE) : undefined;
+  return known;
+};
+
+const examine = ({ role, content }: Message): Facts => {
+  if (typeof content === "string") return blank(content) ? BROKEN : PLAIN;
+  if (content.length === 0 || !content.every(sound) || (role === "assistant" && isThinking(content.at(-1)))) return BROKEN;
+  const answers = content.flatMap((block) => (block.type === "tool_result" ? [block.tool_use_id] : []));
+  const calls = content.flatMap((block) => (block.type === "tool_use" ? [block.id] : []));
+  if (answers.length && (role !== "user" || new Set(answers).size !== answers.length)) return BROKEN;
+  if (content.slice(0, answers.length).some(({ type }) => type !== "tool_result")) return BROKEN;
+  if (calls.length && (role !== "assistant" || !calls.every((id) => LEGAL.test(id)))) return BROKEN;
+  return calls.length || answers.length ? { sound: true, calls, answers } : PLAIN;
 };
 
 const endsInSpace = (message: Message): boolean => {
