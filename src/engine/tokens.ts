@@ -3,7 +3,8 @@
  * characters a token, digits 2, Hangul 1.4 tokens a syllable, CJK and kana 1 a character, punctuation 0.95, a line break 1.5, any other sign
  * 3; all times 1.06. An image is 1600.
  */
-import type { ContentBlock, Message } from "../contract/message.ts";
+import type { ContentBlock, Message, TextBlock } from "../contract/message.ts";
+import { remember } from "../contract/remember.ts";
 import type { Tokens } from "../contract/services.ts";
 import type { ToolSpec } from "../contract/tool.ts";
 
@@ -48,37 +49,21 @@ const ofBlock = (block: ContentBlock): number => {
   }
 };
 
-/** Messages are never changed in place, so a count stays true for as long as its message lives. */
-const counted = new WeakMap<Message, number>();
-const ofMessage = (message: Message): number => {
-  let n = counted.get(message);
-  if (n === undefined) {
-    const { content } = message;
-    n = Math.ceil((typeof content === "string" ? ofText(content) : content.reduce((sum, b) => sum + ofBlock(b), 0)) + OVERHEAD);
-    counted.set(message, n);
-  }
-  return n;
-};
-
+const ofMessage = remember(({ content }: Message): number =>
+  Math.ceil((typeof content === "string" ? ofText(content) : content.reduce((sum, b) => sum + ofBlock(b), 0)) + OVERHEAD),
+);
 /** A list of specs, or a prompt of blocks, is the same object from request to request. */
-const weighed = new WeakMap<object, number>();
-const once = <T extends object>(value: T, count: (value: T) => number): number => {
-  let n = weighed.get(value);
-  if (n === undefined) {
-    n = count(value);
-    weighed.set(value, n);
-  }
-  return n;
-};
-const ofSpecs = (specs: readonly ToolSpec[]): number =>
-  specs.reduce((n, t) => n + ofText(t.name) + ofText(t.description) + ofText(JSON.stringify(t.input_schema)) + OVERHEAD, 0);
+const ofPrompt = remember((blocks: readonly TextBlock[]): number => blocks.reduce((n, b) => n + ofText(b.text), 0));
+const ofSpecs = remember((specs: readonly ToolSpec[]): number =>
+  specs.reduce((n, t) => n + ofText(t.name) + ofText(t.description) + ofText(JSON.stringify(t.input_schema)) + OVERHEAD, 0),
+);
 
 export const tokens: Tokens = {
   text: (text) => Math.ceil(ofText(text)),
   message: ofMessage,
   request: ({ system, systemVolatile = "", messages, tools }) => {
-    const prompt = typeof system === "string" ? ofText(system) : once(system, (blocks) => blocks.reduce((n, b) => n + ofText(b.text), 0));
-    let sum = prompt + ofText(systemVolatile) + (tools.length ? once(tools, ofSpecs) : 0);
+    const prompt = typeof system === "string" ? ofText(system) : ofPrompt(system);
+    let sum = prompt + ofText(systemVolatile) + (tools.length ? ofSpecs(tools) : 0);
     for (const message of messages) sum += ofMessage(message);
     return Math.ceil(sum);
   },

@@ -1,6 +1,7 @@
 /** A request as the Messages wire wants it. A message is converted and written once, however often it is sent. */
 import type { CacheControl, ContentBlock, Message } from "../contract/message.ts";
 import type { ModelRequest, Thinking } from "../contract/provider.ts";
+import { remember } from "../contract/remember.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import type { SystemPrompt } from "../contract/state.ts";
 import type { ToolSpec } from "../contract/tool.ts";
@@ -103,20 +104,12 @@ const toolsText = (tools: readonly ToolSpec[], control: CacheControl | null): st
   return `${known.plain.slice(0, -2)},"cache_control":${JSON.stringify(control)}}]`;
 };
 
-const messageTexts = new WeakMap<Message, { readonly text: string; readonly own: number }>();
 /** A message without its marks, and how many it had of its own. */
-const messageText = (message: Message): { readonly text: string; readonly own: number } => {
-  let known = messageTexts.get(message);
-  if (!known) {
-    const { role, content } = message;
-    known =
-      typeof content === "string"
-        ? { text: `{"role":"${role}","content":${JSON.stringify(content)}}`, own: 0 }
-        : { text: JSON.stringify({ role, content: content.map(wireBlock) }), own: marksOf(content) };
-    messageTexts.set(message, known);
-  }
-  return known;
-};
+const messageText = remember(({ role, content }: Message): { readonly text: string; readonly own: number } =>
+  typeof content === "string"
+    ? { text: `{"role":"${role}","content":${JSON.stringify(content)}}`, own: 0 }
+    : { text: JSON.stringify({ role, content: content.map(wireBlock) }), own: marksOf(content) },
+);
 
 const messagesText = (request: ModelRequest, control: CacheControl | null, left: number): string => {
   const { messages, last } = repair(request.messages);

@@ -1,5 +1,6 @@
 /** Makes any history one that the Messages wire takes, on a copy. Linear, idempotent, and the identity on a history that is right. */
 import { blocksOf, type ContentBlock, type Message, type ToolResultBlock, type ToolUseBlock } from "../contract/message.ts";
+import { remember } from "../contract/remember.ts";
 
 export interface Repaired {
   /** The same array when nothing was wrong; else unchanged messages are the same objects. */
@@ -58,16 +59,6 @@ interface Facts {
 const NONE: readonly string[] = [];
 const PLAIN: Facts = { sound: true, calls: NONE, answers: NONE };
 const BROKEN: Facts = { sound: false, calls: NONE, answers: NONE };
-const facts = new WeakMap<Message, Facts>();
-
-const factsOf = (message: Message): Facts => {
-  let known = facts.get(message);
-  if (!known) {
-    known = examine(message);
-    facts.set(message, known);
-  }
-  return known;
-};
 
 const examine = ({ role, content }: Message): Facts => {
   if (typeof content === "string") return blank(content) ? BROKEN : PLAIN;
@@ -79,6 +70,8 @@ const examine = ({ role, content }: Message): Facts => {
   if (calls.length && (role !== "assistant" || !calls.every((id) => LEGAL.test(id)))) return BROKEN;
   return calls.length || answers.length ? { sound: true, calls, answers } : PLAIN;
 };
+
+const factsOf = remember(examine);
 
 const endsInSpace = (message: Message): boolean => {
   const end = typeof message.content === "string" ? message.content : message.content.at(-1);
