@@ -473,3 +473,48 @@ test("a snapshot makes an equal pipeline", async () => {
     assert.ok(!JSON.stringify(pipeline.snapshot()).includes('"k"'), "no key in a manifest");
   }
 });
+
+test("a tool that never returns is a result with an error, and the turn goes on", async () => {
+  await using model = await startModel({ script: [{ tool_calls: [{ name: "stuck", input: {} }] }, { text: "It did not answer." }] });
+  const stuck = defineTool({
+    name: "stuck",
+    description: "never ends",
+    input: { type: "object" },
+    effect: "read",
+    timeoutMs: 30,
+    run: () => new Promise<string>(() => {}),
+  });
+  await using pipeline = PipelinePresets.agent({ apiKey: "k", baseUrl: model.url, tools: [stuck] });
+  const result = await pipeline.run("go");
+  assert.equal(result.text, "It did not answer.");
+  assert.match(JSON.stringify(result.state.messages), /did not end within 30 ms/);
+});
+
+test("a tool that a guard blocks is not run, even when the model calls it all the same", async () => {
+  await using model = await startModel({ script: [{ tool_calls: [{ name: "danger", input: {} }] }, { text: "I may not." }] });
+  let ran = 0;
+  const danger = defineTool({ name: "danger", description: "", input: { type: "object" }, effect: "once", run: () => `ran ${++ran}` });
+  await using pipeline = new PipelineBuilder("b", { apiKey: "k", baseUrl: model.url })
+    .withTools({ registry: [danger] })
+    .withSystem()
+    .withGuard({ guards: [{ use: "permission", blocked_tools: ["danger"] }] })
+    .withLoop()
+    .build();
+  const result = await pipeline.run("go");
+  assert.equal(ran, 0);
+  assert.equal(result.text, "I may not.");
+  assert.deepEqual((model.requests[0]?.body as { tools?: unknown[] }).tools ?? [], [], "it was not offered");
+  assert.match(JSON.stringify(result.state.messages), /a guard blocks it/);
+});
+
+test("a printed error shows neither the history nor the state", async () => {
+  await using model = await startModel({ script: [{ fault: { kind: "status", status: 401 } }] });
+  await using pipeline = PipelinePresets.minimal({ apiKey: "sk-canary", baseUrl: model.url });
+  const error = await rejected(pipeline.run("a private matter"));
+  const { inspect } = await import("node:util");
+  for (const shown of [inspect(error, { depth: 10 }), JSON.stringify(error), String(error)]) {
+    assert.ok(!shown.includes("private matter"));
+    assert.ok(!shown.includes("sk-canary"));
+  }
+  assert.equal(error.result.usage.calls, 0);
+});

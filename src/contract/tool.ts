@@ -74,7 +74,7 @@ export interface Tool<I = any> {
   readonly concurrencySafe?: boolean | ((input: I) => boolean);
   /** Characters of a result that go to the model whole; more is put into a file and shown in part. Default 100000; 0: never. */
   readonly resultLimit?: number;
-  /** Milliseconds after which a call is aborted. Default: no limit but the run's own. */
+  /** Milliseconds after which a call is aborted and answered with an error. Default: 10 minutes; 0: no limit but the run's own. */
   readonly timeoutMs?: number;
   /** Offered in every request; others only once they were searched for. Default true. */
   readonly core?: boolean;

@@ -33,6 +33,7 @@ export interface DispatcherOptions {
 type DispatchState = Pick<State, "sessionId" | "shared" | "turn" | "toolCallsTotal">;
 
 const RESULT_LIMIT = 100_000;
+const LONGEST_MS = 600_000;
 const UNPARSED = "__unparsed_arguments__";
 
 export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
@@ -150,28 +151,31 @@ const unreadable = (name: string, raw: string): ToolResult => {
  * on unheard.
  */
 const bounded = <T>(work: (signal: AbortSignal) => T | Promise<T>, tool: Tool, signal: AbortSignal, clock: Clock): T | Promise<T> => {
-  const { timeoutMs } = tool;
-  if (timeoutMs === undefined) {
-    const result = work(signal);
-    return result instanceof Promise ? orAbort(result, signal) : result;
-  }
-  const timer = new AbortController();
+  const { timeoutMs = LONGEST_MS } = tool;
+  const own = new AbortController();
+  const result = work(timeoutMs ? own.signal : signal);
+  if (!(result instanceof Promise)) return result;
+  if (!timeoutMs) return orAbort(result, signal);
   const done = new AbortController();
-  const both = AbortSignal.any([signal, timer.signal]);
-  const late = () =>
-    timer.abort(
-      new ToolExecutionError(`"${tool.name}" did not end within ${timeoutMs} ms.`, {
-        tool: tool.name,
-        code: "exec.tool.timeout",
-        details: { tool_name: tool.name, timeout_ms: timeoutMs },
-      }),
-    );
-  clock.sleep(timeoutMs, done.signal).then(late, () => undefined);
-  return orAbort(
-    (async () => work(both))().finally(() => done.abort()),
-    both,
+  const stop = () => own.abort(signal.reason);
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop, { once: true });
+  clock.sleep(timeoutMs, done.signal).then(
+    () => own.abort(late(tool.name, timeoutMs)),
+    () => undefined,
   );
+  return orAbort(result, own.signal).finally(() => {
+    signal.removeEventListener("abort", stop);
+    done.abort();
+  });
 };
+
+const late = (name: string, ms: number) =>
+  new ToolExecutionError(`"${name}" did not end within ${ms} ms.`, {
+    tool: name,
+    code: "exec.tool.timeout",
+    details: { tool_name: name, timeout_ms: ms },
+  });
 
 const orAbort = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
   new Promise((ok, no) => {

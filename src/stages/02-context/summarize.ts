@@ -6,7 +6,7 @@ import { type ContentBlock, type Message, textOf } from "../../contract/message.
 import type { ModelRequest, ModelResponse } from "../../contract/provider.ts";
 import type { Services } from "../../contract/services.ts";
 import type { Call } from "../../contract/strategy.ts";
-import type { Usage } from "../../contract/usage.ts";
+import { noUsage, type Usage } from "../../contract/usage.ts";
 
 /** Characters of one message that the model gets to read, and of the whole, of which the middle goes first. */
 const OF_MESSAGE = 1500;
@@ -58,13 +58,13 @@ export const summarizeWith = async (
   });
   const { usage, provider } = response;
   const summary = textOf(response.content).trim();
-  const spent = { model: response.model, usage };
+  const spent = usage === noUsage ? undefined : { model: response.model, usage };
   if (error !== null || summary === "") {
     failed(error ?? "the answer holds no text");
-    return { summary: "", spent };
+    return { summary: "", ...(spent ? { spent } : {}) };
   }
   call.emit("memory.compaction.summarized", { model, provider, old_count: messages.length, summary_chars: [...summary].length });
-  return { summary, spent };
+  return { summary, ...(spent ? { spent } : {}) };
 };
 
 const requestFor = (text: string, model: string, o: Partial<ModelSettings>): ModelRequest => ({

@@ -39,7 +39,9 @@ export const track = (
 };
 
 const hash = ({ tool_name, tool_input }: PendingToolCall): string =>
-  process.getBuiltinModule("node:crypto").createHash("sha256")
+  process
+    .getBuiltinModule("node:crypto")
+    .createHash("sha256")
     .update(`${tool_name} ${JSON.stringify(sorted(asJson(tool_input)))}`)
     .digest("base64url")
     .slice(0, 16);
