@@ -503,7 +503,7 @@ test("a tool that a guard blocks is not run, even when the model calls it all th
   const result = await pipeline.run("go");
   assert.equal(ran, 0);
   assert.equal(result.text, "I may not.");
-  assert.deepEqual((model.requests[0]?.body as { tools?: unknown[] }).tools ?? [], [], "it was not offered");
+  assert.ok(!JSON.stringify(model.requests[0]?.body).includes("danger"), "it was not offered");
   assert.match(JSON.stringify(result.state.messages), /a guard blocks it/);
 });
 
