@@ -38,7 +38,9 @@ const MODEL_KEYS = [
 
 const begin = (name: string, options: PresetOptions) => {
   const { provider, systemPrompt, tools, builtInTools, maxTurns, ...rest } = options;
-  const settings = Object.fromEntries(MODEL_KEYS.filter((key) => rest[key] !== undefined && rest[key] !== "").map((key) => [key, rest[key]]));
+  const settings = Object.fromEntries(
+    MODEL_KEYS.filter((key) => rest[key] !== undefined && rest[key] !== "").map((key) => [key, rest[key]]),
+  );
   const environment = Object.fromEntries(Object.entries(rest).filter(([key]) => !(MODEL_KEYS as readonly string[]).includes(key)));
   const builder = new PipelineBuilder(name, environment).withModel(settings);
   if (provider) builder.withProvider(provider);

@@ -11,7 +11,10 @@ const folder = join(import.meta.dirname, "../examples");
 const CASES: Record<string, { script: Turn[]; prints: RegExp[] }> = {
   minimal: { script: [{ text: "Paris." }], prints: [/^Paris\.$/m, /1 pass/] },
   chat: {
-    script: [{ text: "Hello Alice." }, { text: "Alice.", expect: { messages: { $contains: { role: "user", content: "My name is Alice." } } } }],
+    script: [
+      { text: "Hello Alice." },
+      { text: "Alice.", expect: { messages: { $contains: { role: "user", content: "My name is Alice." } } } },
+    ],
     prints: [/^Hello Alice\.$/m, /^Alice\.$/m, / 4 /],
   },
   agent: {

@@ -11,7 +11,11 @@ const dispatched = (result: ToolResult) => {
   const tools = new ToolRegistry({ log });
   tools.register({ name: "t", description: "", input: { type: "object" }, effect: "read", run: () => result });
   const pending = { tool_use_id: "t1", tool_name: "t", tool_input: {} };
-  return createDispatcher({ tools, clock: systemClock, log }).dispatch(pending, { sessionId: "s", shared: {}, turn: 1, toolCallsTotal: 0 }, call);
+  return createDispatcher({ tools, clock: systemClock, log }).dispatch(
+    pending,
+    { sessionId: "s", shared: {}, turn: 1, toolCallsTotal: 0 },
+    call,
+  );
 };
 
 export const replay = async ({ strategy, input }: Vector): Promise<unknown> => {
