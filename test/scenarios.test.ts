@@ -9,11 +9,15 @@ import { startModel } from "geny-executor/testing";
 const folder = join(import.meta.dirname, "scenarios");
 const json = (name: string, file: string) => JSON.parse(readFileSync(join(folder, name, file), "utf8"));
 
-/** Time that moves by one millisecond at every look, and ids that count. */
+/** Time that moves by one millisecond at every look, waits that never end by themselves, and ids that count. */
 const steady = () => {
   let ms = Date.UTC(2030, 0, 1);
   let ids = 0;
-  const clock: Clock = { now: () => ms++, monotonic: () => ms++, sleep: async () => {} };
+  const clock: Clock = {
+    now: () => ms++,
+    monotonic: () => ms++,
+    sleep: (_ms, signal) => new Promise((_, no) => signal.addEventListener("abort", () => no(signal.reason))),
+  };
   return { clock, id: (prefix: string) => `${prefix}${++ids}`, random: () => 0.5 };
 };
 
