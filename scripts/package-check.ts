@@ -16,14 +16,16 @@ const USE = `
 import assert from "node:assert/strict";
 import { Pipeline, PipelinePresets, defineTool } from "geny-executor";
 import { startModel } from "geny-executor/testing";
-await using model = await startModel({ script: [{ tool_calls: [{ name: "add", input: { a: 1, b: 2 } }] }, { text: "It is 3." }] });
+const model = await startModel({ script: [{ tool_calls: [{ name: "add", input: { a: 1, b: 2 } }] }, { text: "It is 3." }] });
 const add = defineTool({ name: "add", description: "adds", input: { type: "object", properties: { a: { type: "number" }, b: { type: "number" } }, required: ["a", "b"] }, effect: "read", run: ({ a, b }) => String(a + b) });
-await using pipeline = PipelinePresets.agent({ apiKey: "k", baseUrl: model.url, tools: [add] });
+const pipeline = PipelinePresets.agent({ apiKey: "k", baseUrl: model.url, tools: [add] });
 const result = await pipeline.run("What is 1 + 2?");
 assert.equal(result.text, "It is 3.");
 assert.equal(result.iterations, 2);
 assert.ok(pipeline instanceof Pipeline);
 await Promise.all(["providers", "tools", "manifest", "sessions"].map((path) => import("geny-executor/" + path)));
+await pipeline.close();
+await model.close();
 console.log("the tarball runs on Node", process.version);
 `;
 
