@@ -4,10 +4,9 @@ import type { PipelineEvent } from "./contract/events.ts";
 import type { HitlDecision, HitlRequest } from "./contract/host.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import { asJson, type MessageInput } from "./contract/message.ts";
-import { fields, type Json, type JsonObject, oneOf } from "./contract/schema.ts";
+import { fields, type Json, oneOf } from "./contract/schema.ts";
 import type { Stage } from "./contract/stage.ts";
-import { beginTurn, type LoopDecision, newState, type State } from "./contract/state.ts";
-import { summarizeUsage } from "./contract/usage.ts";
+import { beginTurn, newState, type State } from "./contract/state.ts";
 import { compile } from "./engine/compile.ts";
 import { describe, type StageDescription } from "./engine/describe.ts";
 import { type Bus, createBus, type Handler, type Tap } from "./engine/events.ts";
@@ -17,6 +16,7 @@ import { type Run, runTurn } from "./engine/run.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
 import { type Settings, settingsOf } from "./manifest/settings.ts";
 import { checkRun, type ModelOverrides, overridesOf, pipelineFindings } from "./options.ts";
+import { bill, type RunResult, resultOf } from "./result.ts";
 import { type Environment, type Wiring, wire } from "./services.ts";
 import { api } from "./stages/06-api.ts";
 import { PIPELINE } from "./stages/index.ts";
@@ -47,36 +47,6 @@ export interface RunOptions {
   readonly maxTurnMs?: number;
   /** Told once, before the terminal event, however the turn ends. */
   readonly onResult?: (result: RunResult) => void;
-}
-
-export interface RunResult {
-  /** False when the turn broke or ended with an error. */
-  readonly success: boolean;
-  readonly text: string;
-  /** What stage 21 made of it, or the text. */
-  readonly output: Json;
-  /** The provider's reason of the last answer; empty without one. */
-  readonly stopReason: string;
-  readonly decision: LoopDecision;
-  readonly completionSignal: string | null;
-  readonly completionDetail: string | null;
-  /** Passes of the loop: 1 for a plain answer. */
-  readonly iterations: number;
-  readonly usage: {
-    readonly calls: number;
-    readonly inputTokens: number;
-    readonly firstPromptTokens: number;
-    readonly maxPromptTokens: number;
-    readonly cacheReadTokens: number;
-    readonly cacheWriteTokens: number;
-    readonly outputTokens: number;
-    readonly cacheReadShare: number;
-  };
-  /** US dollars; null when a model that answered has no known price. */
-  readonly totalCostUsd: number | null;
-  readonly state: State;
-  readonly sessionId: string;
-  readonly runId: string;
 }
 
 export class Pipeline implements AsyncDisposable {
@@ -321,37 +291,3 @@ const cancelled = (reason: unknown): GenyExecutorError =>
     : new PipelineError("The run was cancelled.", { code: "exec.pipeline.cancelled", cause: reason });
 
 const either = (a: AbortSignal, b: AbortSignal | undefined): AbortSignal => (b ? AbortSignal.any([a, b]) : a);
-
-const bill = ({ state }: Run): JsonObject => ({
-  iterations: state.passes,
-  total_cost_usd: state.totalCostUsd,
-  usage: summarizeUsage(state.turnTokenUsage),
-});
-
-const resultOf = ({ state, runId }: Run, whole: boolean): RunResult => {
-  const u = summarizeUsage(state.turnTokenUsage);
-  return {
-    success: whole && state.loopDecision !== "error",
-    text: state.finalText,
-    output: state.finalOutput ?? state.finalText,
-    stopReason: state.lastApiResponse?.stop_reason ?? "",
-    decision: state.loopDecision,
-    completionSignal: state.completionSignal,
-    completionDetail: state.completionDetail,
-    iterations: state.passes,
-    usage: {
-      calls: u.calls,
-      inputTokens: u.input_tokens,
-      firstPromptTokens: u.first_prompt_tokens,
-      maxPromptTokens: u.max_prompt_tokens,
-      cacheReadTokens: u.cache_read_tokens,
-      cacheWriteTokens: u.cache_write_tokens,
-      outputTokens: u.output_tokens,
-      cacheReadShare: u.cache_read_share,
-    },
-    totalCostUsd: state.totalCostUsd,
-    state,
-    sessionId: state.sessionId,
-    runId,
-  };
-};

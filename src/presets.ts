@@ -1,7 +1,9 @@
 /** Five pipelines that are ready to use. Each is a manifest: `pipeline.snapshot()` shows it. */
 
 import { type BuilderOptions, type ModelOptions, PipelineBuilder, type PipelineSettingOptions } from "./builder.ts";
+import { snake } from "./contract/state.ts";
 import type { Tool } from "./contract/tool.ts";
+import { MODEL, PIPELINE_SETTINGS } from "./manifest/settings.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { ToolRegistry } from "./tools/registry.ts";
 
@@ -18,30 +20,14 @@ export interface PresetOptions extends Omit<BuilderOptions, "tools" | "model">, 
 
 type Preset = (options?: PresetOptions) => Pipeline;
 
-const MODEL_KEYS = [
-  "model",
-  "maxTokens",
-  "temperature",
-  "topP",
-  "topK",
-  "stopSequences",
-  "thinkingEnabled",
-  "thinkingBudgetTokens",
-  "thinkingType",
-  "thinkingDisplay",
-  "maxIterations",
-  "costBudgetUsd",
-  "contextWindowBudget",
-  "stream",
-  "singleTurn",
-] as const;
+/** Whether an option is a setting of the manifest's `model` or `pipeline` block. */
+const isSetting = (key: string): boolean => [MODEL, PIPELINE_SETTINGS].some(({ shape }) => Object.hasOwn(shape, snake(key)));
 
 const begin = (name: string, options: PresetOptions) => {
   const { provider, systemPrompt, tools, builtInTools, maxTurns, ...rest } = options;
-  const settings = Object.fromEntries(
-    MODEL_KEYS.filter((key) => rest[key] !== undefined && rest[key] !== "").map((key) => [key, rest[key]]),
-  );
-  const environment = Object.fromEntries(Object.entries(rest).filter(([key]) => !(MODEL_KEYS as readonly string[]).includes(key)));
+  const given = Object.entries(rest).filter(([, value]) => value !== undefined && value !== "");
+  const settings = Object.fromEntries(given.filter(([key]) => isSetting(key)));
+  const environment = Object.fromEntries(given.filter(([key]) => !isSetting(key)));
   const builder = new PipelineBuilder(name, environment).withModel(settings);
   if (provider) builder.withProvider(provider);
   const withTools = () => builder.withTools({ ...(tools ? { registry: tools } : {}), ...(builtInTools ? { builtIn: builtInTools } : {}) });
