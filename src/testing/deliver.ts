@@ -11,9 +11,10 @@ export interface Delivery {
   /** The body: a list of events when it is streamed, else one text. */
   readonly body: string | readonly SseEvent[];
   readonly fault?: Fault | undefined;
-  /** What `error_event` sends, and `other_message` mixes in. */
+  /** What `error_event` (or `failed`) sends, and `other_message` and `unknown_events` mix in. */
   readonly errorEvent?: SseEvent | undefined;
   readonly otherEvents?: readonly SseEvent[] | undefined;
+  readonly foreignEvent?: SseEvent | undefined;
   readonly delayMs: number;
   readonly deltaDelayMs: number;
   /** Ends every wait. */
@@ -51,21 +52,17 @@ function cut(res: ServerResponse): "cut" {
 }
 
 /** The texts to write, one an event. */
-function partsOf({ body, fault, errorEvent, otherEvents }: Delivery): readonly string[] {
+function partsOf(delivery: Delivery): readonly string[] {
+  const { body, fault } = delivery;
   if (typeof body === "string") return [fault?.kind === "malformed_json" ? half(body) : body];
   const crlf = fault?.kind === "splice" && fault.with.includes("crlf");
-  const encoded = altered(body, fault, errorEvent, otherEvents ?? []).map(encode);
+  const encoded = altered(body, delivery).map(encode);
   const commented =
     fault?.kind === "splice" && fault.with.includes("comments") ? encoded.map((part) => `: a comment\n\n\n:\n${part}`) : encoded;
   return crlf ? commented.map((part) => part.replaceAll("\n", "\r\n")) : commented;
 }
 
-function altered(
-  events: readonly SseEvent[],
-  fault: Fault | undefined,
-  error: SseEvent | undefined,
-  other: readonly SseEvent[],
-): readonly SseEvent[] {
+function altered(events: readonly SseEvent[], { fault, errorEvent, otherEvents, foreignEvent }: Delivery): readonly SseEvent[] {
   switch (fault?.kind) {
     case "no_stop":
       return events.filter((event) => !event.closing);
@@ -76,12 +73,14 @@ function altered(
       return events.map((event, i) => (i === at ? { ...event, data: half(event.data) } : event));
     }
     case "error_event":
-      return [...events.slice(0, fault.after ?? 3), ...(error ? [error] : [])];
+      return [...events.slice(0, fault.after ?? 3), ...(errorEvent ? [errorEvent] : [])];
+    case "failed":
+      return errorEvent ? [...events.filter((event) => !event.closing), errorEvent] : events;
     case "splice":
       return events.flatMap((event, i) => [
-        ...(fault.with.includes("unknown_events") ? [{ event: "event_of_tomorrow", data: '{"type":"event_of_tomorrow","index":0}' }] : []),
+        ...(fault.with.includes("unknown_events") && foreignEvent ? [foreignEvent] : []),
         event,
-        ...(fault.with.includes("other_message") && other[i] ? [other[i]] : []),
+        ...(fault.with.includes("other_message") && otherEvents?.[i] ? [otherEvents[i]] : []),
       ]);
     default:
       return events;

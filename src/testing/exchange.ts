@@ -5,7 +5,7 @@ import type { Json, JsonObject } from "../contract/schema.ts";
 import { type Delivery, deliver } from "./deliver.ts";
 import { mismatch } from "./match.ts";
 import { bodyOf, parsed, type Recording, redactedHeaders, redactedPath } from "./recording.ts";
-import { type Asked, streamOnly, type Turn } from "./script.ts";
+import { type Asked, ScriptError, streamOnly, type Turn } from "./script.ts";
 import type { TurnSource } from "./turns.ts";
 import type { Ids, Wire, WireCall, WireError } from "./wires/wire.ts";
 
@@ -111,7 +111,13 @@ async function decide(it: Exchange, call: WireCall, tooLarge: boolean, served: b
     const problem = `the fault ${turn.fault.kind} of turn ${entry.turn} needs a streamed answer, and the request asks for none`;
     return refusal(it, { status: 500, message: problem }, problem);
   }
-  return respond(it, turn, asked);
+  try {
+    return respond(it, turn, asked, call);
+  } catch (error) {
+    if (!(error instanceof ScriptError)) throw error;
+    const problem = `turn ${entry.turn} cannot be said on the wire ${wire.name}: ${error.message}`;
+    return refusal(it, { status: 500, message: problem }, problem);
+  }
 }
 
 /** The highest number among the call ids of ours that a conversation holds: it may have begun with another server. */
@@ -131,26 +137,28 @@ function failure({ wire, ids, signal }: Exchange, error: WireError, extra: { rea
   return { status: error.status, headers: all, body: JSON.stringify(body), delayMs, deltaDelayMs: 0, signal };
 }
 
-function respond(it: Exchange, turn: Turn, asked: Asked): Delivery {
+function respond(it: Exchange, turn: Turn, asked: Asked, call: WireCall): Delivery {
   const { wire, ids, signal } = it;
   const { fault } = turn;
   const delayMs = turn.delay_ms ?? 0;
-  if (fault?.kind === "status") {
-    const wait: { [name: string]: string } = fault.retry_after === undefined ? {} : { "retry-after": String(fault.retry_after) };
-    return failure(it, fault, { ...wait, ...fault.headers }, delayMs);
-  }
+  if (fault?.kind === "status") return failure(it, fault, fault.headers ?? {}, delayMs);
   const pace = { status: 200, fault, delayMs, deltaDelayMs: turn.delta_delay_ms ?? 0, signal };
   if (fault?.kind === "non_json_200") {
     return { ...pace, headers: { "content-type": fault.content_type ?? "text/html", ...wire.headers(ids) }, body: fault.body ?? proxyPage };
   }
-  const { json, events } = wire.answer(turn, asked, ids);
+  const error: WireError = { status: 500, ...(fault?.kind === "failed" && { code: fault.code, message: fault.message }) };
+  if (fault?.kind === "failed" && !wire.failed && !asked.stream) return failure(it, error, {}, delayMs);
+  const failing = fault?.kind === "failed" ? wire.failed?.(error, turn, asked, call, ids) : undefined;
+  const { json, events } = failing ?? wire.answer(turn, asked, call, ids);
   if (!asked.stream) return { ...pace, headers: { "content-type": "application/json", ...wire.headers(ids) }, body: JSON.stringify(json) };
-  return {
-    ...pace,
-    headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", ...wire.headers(ids) },
-    body: events,
-    errorEvent: fault?.kind === "error_event" ? wire.errorEvent({ status: 529, type: fault.type, message: fault.message }, ids) : undefined,
-    otherEvents:
-      fault?.kind === "splice" ? wire.answer({ text: "words of another message" }, asked, { ...ids, request: 0 }).events : undefined,
-  };
+  const headers = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", ...wire.headers(ids) };
+  const whole = { ...pace, headers, body: events };
+  if (fault?.kind === "error_event") {
+    const { type, message, after } = fault;
+    return { ...whole, errorEvent: wire.errorEvent({ status: 529, type, message }, ids, after ?? 3) };
+  }
+  if (fault?.kind === "failed" && !failing) return { ...whole, errorEvent: wire.errorEvent(error, ids, events.length) };
+  if (fault?.kind !== "splice") return whole;
+  const otherEvents = wire.answer({ text: "words of another message" }, asked, call, { ...ids, request: 0 }).events;
+  return { ...whole, otherEvents, foreignEvent: wire.foreignEvent(ids) };
 }

@@ -2,7 +2,10 @@
 import type { JsonObject } from "../contract/schema.ts";
 import type { Expected } from "./match.ts";
 
-/** Why the model stopped. Anthropic's words; another wire maps them to its own. */
+/**
+ * Why the model stopped. Anthropic's words and two more; another wire maps them to its own.
+ * "content_filter": a filter ended the answer. "prompt_blocked": a filter refused the request, and nothing is said, whatever the turn holds.
+ */
 export type StopReason =
   | "end_turn"
   | "max_tokens"
@@ -10,7 +13,9 @@ export type StopReason =
   | "tool_use"
   | "pause_turn"
   | "refusal"
-  | "model_context_window_exceeded";
+  | "model_context_window_exceeded"
+  | "content_filter"
+  | "prompt_blocked";
 
 /** Token counts. Cached tokens are not inside `input_tokens`, as on Anthropic's wire; a wire that counts them inside adds them up. */
 export interface TurnUsage {
@@ -26,14 +31,15 @@ export interface TurnUsage {
 }
 
 export interface ScriptedCall {
-  /** Left out: `toolu_000001` and so on, never one that the conversation already holds. */
+  /** Left out: `toolu_000001` (`call_000001`) and so on, never one that the conversation already holds. Gemini sends no id when it is empty. */
   readonly id?: string;
   readonly name: string;
   readonly input: JsonObject;
-  /** The JSON text to stream in place of `input`'s. It need not be whole, nor valid. */
+  /** The JSON text to stream in place of `input`'s. It need not be whole, nor valid; Gemini, which sends objects, then finishes with MALFORMED_FUNCTION_CALL. */
   readonly json?: string;
 }
 
+/** `signature` is Anthropic's, OpenAI's `encrypted_content` (sent where the request includes it), and Gemini's `thoughtSignature` of what follows. */
 export type ScriptedThinking = string | { readonly text: string; readonly signature?: string };
 
 /**
@@ -46,12 +52,14 @@ export interface Turn {
   readonly thinking?: ScriptedThinking | readonly ScriptedThinking[];
   readonly redacted_thinking?: string | readonly string[];
   readonly tool_calls?: readonly ScriptedCall[];
-  /** Blocks in Anthropic's form, sent as they are. */
+  /** Blocks in Anthropic's form, sent as they are. Another wire says what it has words for: text, thinking, redacted_thinking, tool_use. */
   readonly content?: readonly JsonObject[];
   readonly usage?: TurnUsage;
   readonly stop_reason?: StopReason;
+  /** The wire's own word, sent in place of the one for `stop_reason`: `RECITATION`, say, which only Gemini has. */
+  readonly native_stop?: string;
   readonly stop_sequence?: string;
-  /** Only with `stop_reason: "refusal"`: the vendor's details of it. */
+  /** Only with `stop_reason: "refusal"`: Anthropic's details of it. Its `explanation` is what OpenAI's wires say when the turn has no text. */
   readonly stop_details?: JsonObject;
   /** Left out: the model that was asked for. */
   readonly model?: string;
@@ -76,8 +84,12 @@ export type Fault =
   | {
       readonly kind: "status";
       readonly status: number;
+      /** Gemini's `status`. */
       readonly type?: string;
       readonly message?: string;
+      /** OpenAI's alone. */
+      readonly code?: string;
+      readonly param?: string;
       readonly retry_after?: number;
       readonly headers?: { readonly [name: string]: string };
     }
@@ -98,6 +110,11 @@ export type Fault =
   | { readonly kind: "splice"; readonly with: readonly Splice[] }
   /** Stream only. After that many events (default 3) comes an error event, and the stream ends. Default type "overloaded_error". */
   | { readonly kind: "error_event"; readonly type?: string; readonly message?: string; readonly after?: number }
+  /**
+   * The model fails when all is said. OpenAI's Responses say so in a 200, with `status: "failed"` and `code` (default "server_error").
+   * On other wires it is an error event in the place of the message's end; not streamed, it is a 500.
+   */
+  | { readonly kind: "failed"; readonly code?: string; readonly message?: string }
   /** Stream only. The stream ends properly, but without the events that end the message. */
   | { readonly kind: "no_stop" }
   /** A 200 whose body is a page of a proxy. */
@@ -155,6 +172,7 @@ const turnKeys: { readonly [K in keyof Required<Turn>]: true } = {
   content: true,
   usage: true,
   stop_reason: true,
+  native_stop: true,
   stop_sequence: true,
   stop_details: true,
   model: true,
@@ -176,6 +194,7 @@ const faultKinds: { readonly [K in Fault["kind"]]: "any" | "stream" } = {
   duplicate: "stream",
   splice: "stream",
   error_event: "stream",
+  failed: "any",
   no_stop: "stream",
   non_json_200: "any",
   slow_close: "any",
@@ -209,61 +228,4 @@ export function checkTurn(turn: Turn, path: string): void {
     throw new ScriptError(`${path}.chunks`, "chunks split one text block; leave out text, or make it one string");
   if (chunks && typeof text === "string" && chunks.join("") !== text)
     throw new ScriptError(`${path}.chunks`, "joined they are not the text");
-}
-
-/** A block of an answer in canonical (Anthropic's) form, with how it is to be streamed. */
-export interface Said {
-  readonly block: JsonObject;
-  readonly chunks?: readonly string[];
-  readonly json?: string;
-}
-
-const listed = <T>(value: T | readonly T[] | undefined): readonly T[] =>
-  value === undefined ? [] : Array.isArray(value) ? value : [value as T];
-
-/** The blocks a turn says, in order. `callId` is asked for every tool call that has no id. */
-export function blocksOfTurn(turn: Turn, callId: () => string): readonly Said[] {
-  if (turn.content) return turn.content.map((block) => ({ block }));
-  const thinking = listed<ScriptedThinking>(turn.thinking).map((t) => (typeof t === "string" ? { text: t } : t));
-  const texts = turn.chunks ? [turn.chunks.join("")] : listed<string>(turn.text);
-  return [
-    ...thinking.map((t) => ({ block: { type: "thinking", thinking: t.text, signature: t.signature ?? "c2lnbmVkLW9mZmxpbmU=" } })),
-    ...listed<string>(turn.redacted_thinking).map((data) => ({ block: { type: "redacted_thinking", data } })),
-    ...texts.map((text) => ({ block: { type: "text", text }, ...(turn.chunks && { chunks: turn.chunks }) })),
-    ...(turn.tool_calls ?? []).map((call) => ({
-      block: { type: "tool_use", id: call.id ?? callId(), name: call.name, input: call.input },
-      ...(call.json !== undefined && { json: call.json }),
-    })),
-  ];
-}
-
-/** About four characters a token, and never nothing. */
-export const estimateTokens = (characters: number): number => Math.max(1, Math.ceil(characters / 4));
-
-/** A turn's usage with everything filled in that was left out. */
-export function usageOfTurn(turn: Turn, asked: Asked, said: readonly Said[]): Required<TurnUsage> {
-  const given = turn.usage ?? {};
-  const length = (blocks: readonly Said[]) => blocks.reduce((sum, { block }) => sum + spoken(block), 0);
-  const split = given.cache_creation;
-  const written = given.cache_creation_input_tokens ?? (split ? split.ephemeral_5m_input_tokens + split.ephemeral_1h_input_tokens : 0);
-  const thoughts = said.filter(({ block }) => block.type === "thinking" || block.type === "redacted_thinking");
-  return {
-    input_tokens: given.input_tokens ?? estimateTokens(asked.length),
-    output_tokens: given.output_tokens ?? estimateTokens(length(said)),
-    cache_read_input_tokens: given.cache_read_input_tokens ?? 0,
-    cache_creation_input_tokens: written,
-    cache_creation: split ?? { ephemeral_5m_input_tokens: written, ephemeral_1h_input_tokens: 0 },
-    thinking_tokens: given.thinking_tokens ?? (thoughts.length && given.output_tokens === undefined ? estimateTokens(length(thoughts)) : 0),
-  };
-}
-
-const spoken = (block: JsonObject): number => {
-  const own = block.text ?? block.thinking ?? block.data;
-  return typeof own === "string" ? own.length : JSON.stringify(block).length;
-};
-
-export function stopOfTurn(turn: Turn, said: readonly Said[]): StopReason {
-  if (turn.stop_reason) return turn.stop_reason;
-  if (turn.stop_sequence !== undefined) return "stop_sequence";
-  return said.some(({ block }) => block.type === "tool_use") ? "tool_use" : "end_turn";
 }

@@ -7,6 +7,8 @@ import type { RecordedRequest } from "./recording.ts";
 import type { Script, Turn } from "./script.ts";
 import { turnSource } from "./turns.ts";
 import { anthropic } from "./wires/anthropic.ts";
+import type { Dialect } from "./wires/openai.ts";
+import { openaiResponses } from "./wires/openai-responses.ts";
 
 export interface ModelOptions {
   /** Default: the offline planner, which answers questions about files with the tools it is offered. */
@@ -15,6 +17,8 @@ export interface ModelOptions {
   readonly port?: number;
   /** Laid under every turn. */
   readonly defaults?: Turn;
+  /** Where Chat Completions show thinking. OpenAI's own do not; servers that speak their wire do. Default "reasoning_content". */
+  readonly chat_reasoning?: Dialect["reasoning"];
 }
 
 export interface OfflineModel extends AsyncDisposable {
@@ -48,7 +52,8 @@ export class ModelMismatch extends Error {
 export async function startModel(options: ModelOptions = {}): Promise<OfflineModel> {
   const turns = turnSource(options.script ?? planner, options.defaults ?? {});
   const closing = new AbortController();
-  const world: World = { wires: [anthropic], turns, requests: [], closing: closing.signal, calls: 0 };
+  const dialect: Dialect = { local: false, reasoning: options.chat_reasoning ?? "reasoning_content" };
+  const world: World = { wires: [anthropic, openaiResponses(dialect)], turns, requests: [], closing: closing.signal, calls: 0 };
   const open = new Set<Promise<void>>();
   const server = createServer((req, res) => {
     const running = exchange(req, res, world).finally(() => open.delete(running));

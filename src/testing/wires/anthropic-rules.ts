@@ -1,8 +1,6 @@
 /** What Anthropic's API refuses with a 400, as far as a harness can get it wrong: shape, empty texts, unpaired tool calls, unsigned thinking. */
 import type { Json, JsonObject } from "../../contract/schema.ts";
-
-export const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+import { isObject } from "./wire.ts";
 
 /** A message's content (or a system prompt, or a tool's result) as blocks. */
 export const blocks = (content: Json | undefined): readonly JsonObject[] =>

@@ -1,8 +1,21 @@
 /** Anthropic's Messages wire: POST /v1/messages, API versions 2023-06-01 (x-api-key) and 2026-10-21 (Authorization: Bearer). */
 import type { Json, JsonObject } from "../../contract/schema.ts";
-import { type Asked, blocksOfTurn, type Part, type Said, stopOfTurn, type Turn, usageOfTurn } from "../script.ts";
-import { blocks, isObject, refuseMessages } from "./anthropic-rules.ts";
-import { type Ids, number6, pieces, type SseEvent, type Wire, type WireAnswer, type WireCall, type WireError } from "./wire.ts";
+import { blocksOfTurn, type Said, stopOfTurn, usageOfTurn } from "../said.ts";
+import type { Asked, Part, Turn } from "../script.ts";
+import { blocks, refuseMessages } from "./anthropic-rules.ts";
+import {
+  type Ids,
+  isObject,
+  lengthOf,
+  number6,
+  pieces,
+  retryHeader,
+  type SseEvent,
+  type Wire,
+  type WireAnswer,
+  type WireCall,
+  type WireError,
+} from "./wire.ts";
 
 const versions = ["2023-06-01", "2026-10-21"];
 const errorTypes: { readonly [status: number]: string } = {
@@ -71,7 +84,7 @@ function read(call: WireCall): Asked {
     messages: said.map((m) => ({ role: m.role === "assistant" ? "assistant" : "user", parts: blocks(m.content).flatMap(partOf) })),
     tools: forbidden ? [] : tools.map((tool) => String(tool.name)),
     thinking: thinkingOf(body.thinking),
-    length: [body.system, body.messages, body.tools].reduce<number>((sum, v) => sum + (v === undefined ? 0 : JSON.stringify(v).length), 0),
+    length: lengthOf(body.system, body.messages, body.tools),
   };
 }
 
@@ -109,10 +122,12 @@ function blockDeltas(said: Said, size: number): { readonly start: JsonObject; re
 
 const event = (data: JsonObject & { readonly type: string }): SseEvent => ({ event: data.type, data: JSON.stringify(data) });
 
-function answer(turn: Turn, asked: Asked, ids: Ids): WireAnswer {
+function answer(turn: Turn, asked: Asked, _call: WireCall, ids: Ids): WireAnswer {
   const said = blocksOfTurn(turn, () => `toolu_${number6(ids.nextCall())}`);
   const usage = usageBody(turn, asked, said);
-  const end = { stop_reason: stopOfTurn(turn, said), stop_sequence: turn.stop_sequence ?? null, stop_details: turn.stop_details ?? null };
+  const stop = stopOfTurn(turn, said);
+  const reason = turn.native_stop ?? (stop === "content_filter" || stop === "prompt_blocked" ? "refusal" : stop);
+  const end = { stop_reason: reason, stop_sequence: turn.stop_sequence ?? null, stop_details: turn.stop_details ?? null };
   const head = { id: `msg_${number6(ids.request)}`, type: "message", role: "assistant", model: turn.model ?? asked.model };
   const { cache_creation: _c, service_tier: _s, ...finalUsage } = usage;
   const open = { ...head, content: [], stop_reason: null, stop_sequence: null, stop_details: null, container: null };
@@ -143,7 +158,8 @@ export const anthropic: Wire = {
   refuse,
   read,
   answer,
-  error: (error, ids) => ({ headers: {}, body: errorBody(error, ids) }),
+  error: (error, ids) => ({ headers: retryHeader(error), body: errorBody(error, ids) }),
   errorEvent: (error, ids) => event(errorBody(error, ids)),
+  foreignEvent: () => ({ event: "event_of_tomorrow", data: '{"type":"event_of_tomorrow","index":0}' }),
   headers: (ids) => ({ "request-id": requestId(ids), "anthropic-organization-id": "offline" }),
 };

@@ -3,6 +3,7 @@ import type { Json, JsonObject } from "../../contract/schema.ts";
 import type { Asked, Turn } from "../script.ts";
 
 export interface WireCall {
+  /** As on the request line, with its query. */
   readonly path: string;
   readonly headers: { readonly [name: string]: string };
   readonly body: Json | undefined;
@@ -25,6 +26,11 @@ export interface WireError {
   readonly status: number;
   readonly type?: string | undefined;
   readonly message?: string | undefined;
+  /** Words that OpenAI's errors have. */
+  readonly code?: string | null | undefined;
+  readonly param?: string | null | undefined;
+  /** Seconds. */
+  readonly retry_after?: number | undefined;
 }
 
 export interface Ids {
@@ -41,14 +47,38 @@ export interface Wire {
   refuse(call: WireCall): WireError | null;
   /** Only called with a body that was not refused. */
   read(call: WireCall): Asked;
-  answer(turn: Turn, asked: Asked, ids: Ids): WireAnswer;
+  /** @throws ScriptError when the turn holds what the wire has no words for. */
+  answer(turn: Turn, asked: Asked, call: WireCall, ids: Ids): WireAnswer;
+  /** The answer of a model that failed, on a wire that has a form for it. */
+  failed?(error: WireError, turn: Turn, asked: Asked, call: WireCall, ids: Ids): WireAnswer;
   error(error: WireError, ids: Ids): { readonly headers: { readonly [name: string]: string }; readonly body: JsonObject };
-  errorEvent(error: WireError, ids: Ids): SseEvent;
+  /** `at` is how many events come before. */
+  errorEvent(error: WireError, ids: Ids, at: number): SseEvent;
+  /** One that no client knows yet, and every client must bear. */
+  foreignEvent(ids: Ids): SseEvent;
   /** Headers of every answer. */
   headers(ids: Ids): { readonly [name: string]: string };
 }
 
 export const number6 = (n: number): string => String(n).padStart(6, "0");
+
+/** Seconds since 1970 on wires that say when: always the same, so that an answer repeats. */
+export const createdAt = 1_790_000_000;
+
+export const retryHeader = ({ retry_after }: WireError): { readonly [name: string]: string } =>
+  retry_after === undefined ? {} : { "retry-after": String(retry_after) };
+
+export const objects = (value: Json | undefined): readonly JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : []);
+
+export const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Whether a tool's result tells of a failure, on a wire that has no mark for it: it begins with "error", or is a JSON object with a key `error`. */
+export const tellsFailure = (text: string): boolean => /^\W{0,2}error\b/i.test(text) || /^\{\s*"error"\s*:/.test(text);
+
+/** Length of values as JSON, in characters. */
+export const lengthOf = (...values: readonly (Json | undefined)[]): number =>
+  values.reduce<number>((sum, v) => sum + (v === undefined ? 0 : JSON.stringify(v).length), 0);
 
 /** Text in pieces of so many code points. */
 export function pieces(text: string, size: number): string[] {
