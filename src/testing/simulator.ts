@@ -8,6 +8,7 @@ import type { Script, Turn } from "./script.ts";
 import { turnSource } from "./turns.ts";
 import { anthropic } from "./wires/anthropic.ts";
 import type { Dialect } from "./wires/openai.ts";
+import { openaiChat } from "./wires/openai-chat.ts";
 import { openaiResponses } from "./wires/openai-responses.ts";
 
 export interface ModelOptions {
@@ -53,7 +54,13 @@ export async function startModel(options: ModelOptions = {}): Promise<OfflineMod
   const turns = turnSource(options.script ?? planner, options.defaults ?? {});
   const closing = new AbortController();
   const dialect: Dialect = { local: false, reasoning: options.chat_reasoning ?? "reasoning_content" };
-  const world: World = { wires: [anthropic, openaiResponses(dialect)], turns, requests: [], closing: closing.signal, calls: 0 };
+  const world: World = {
+    wires: [anthropic, openaiResponses(dialect), openaiChat(dialect)],
+    turns,
+    requests: [],
+    closing: closing.signal,
+    calls: 0,
+  };
   const open = new Set<Promise<void>>();
   const server = createServer((req, res) => {
     const running = exchange(req, res, world).finally(() => open.delete(running));
