@@ -132,8 +132,7 @@ const codeOf = (thrown: unknown): string | undefined => {
 
 const bySocket = (url: URL, request: HttpRequest, lane: Lane, fresh: boolean): Promise<HttpAnswer> =>
   new Promise((resolve, reject) => {
-    const { signal, timeouts } = request;
-    const body = request.body === undefined ? undefined : Buffer.from(request.body);
+    const { signal, timeouts, body } = request;
     const clock = deadline((error) => fail(error));
     let answer: IncomingMessage | undefined;
     let read = 0;
@@ -164,7 +163,7 @@ const bySocket = (url: URL, request: HttpRequest, lane: Lane, fresh: boolean): P
     };
     const req: ClientRequest = lane.request(url, {
       method: request.method,
-      headers: { ...request.headers, ...(body ? { "content-length": body.length } : {}) },
+      headers: { ...request.headers, ...(body ? { "content-length": Buffer.byteLength(body) } : {}) },
       fresh,
       gone: gone.signal,
     });
@@ -210,6 +209,7 @@ const bySocket = (url: URL, request: HttpRequest, lane: Lane, fresh: boolean): P
         },
       });
     });
+    // As text: head and body then leave in one write.
     req.end(body);
   });
 
