@@ -106,17 +106,22 @@ export class Pipeline implements AsyncDisposable {
     const left = new AbortController();
     let tap: Tap | undefined;
     let turn: Promise<unknown> | undefined;
+    const begin = (): Tap => {
+      const open = this.#bus.tap({ runId });
+      turn = this.#turn(input, { ...options, signal: either(left.signal, options.signal) }, runId).finally(() => open.close());
+      turn.catch(() => {});
+      return open;
+    };
+    const wait = async (): Promise<IteratorResult<PipelineEvent>> => {
+      tap ??= begin();
+      const next = await tap.next();
+      if (next.done) await turn;
+      return next;
+    };
     const iterator: AsyncIterableIterator<PipelineEvent> = {
-      next: async () => {
-        if (!tap) {
-          const open = this.#bus.tap({ runId });
-          tap = open;
-          turn = this.#turn(input, { ...options, signal: either(left.signal, options.signal) }, runId).finally(() => open.close());
-          turn.catch(() => {});
-        }
-        const next = await tap.next();
-        if (next.done) await turn;
-        return next;
+      next: () => {
+        const value = tap?.take();
+        return value ? Promise.resolve({ done: false, value }) : wait();
       },
       return: async () => {
         left.abort(new PipelineError("The run was cancelled: its stream was left.", { code: "exec.pipeline.cancelled" }));
@@ -210,7 +215,7 @@ export class Pipeline implements AsyncDisposable {
     if (options.signal?.aborted) cancel();
     options.signal?.addEventListener("abort", cancel, { once: true });
     const late = () => stop.abort(new PipelineError(`The turn took longer than ${maxTurnMs} ms.`, { code: "exec.pipeline.timeout" }));
-    const timer = maxTurnMs === undefined ? undefined : setTimeout(late, maxTurnMs);
+    const inTime = maxTurnMs === undefined ? undefined : services.clock.after(maxTurnMs, late);
     this.#running.add(stop);
 
     const state = this.#begin(input, options);
@@ -243,7 +248,7 @@ export class Pipeline implements AsyncDisposable {
       else run.publish("pipeline.error", "", { error: error.message, code: error.code, exception_type: error.name, ...bill(run) });
       throw error;
     } finally {
-      clearTimeout(timer);
+      inTime?.();
       options.signal?.removeEventListener("abort", cancel);
       this.#running.delete(stop);
     }

@@ -16,6 +16,7 @@ const steady = () => {
   const clock: Clock = {
     now: () => ms++,
     monotonic: () => ms++,
+    after: () => () => {},
     sleep: (_ms, signal) => new Promise((_, no) => signal.addEventListener("abort", () => no(signal.reason))),
   };
   return { clock, id: (prefix: string) => `${prefix}${++ids}`, random: () => 0.5 };

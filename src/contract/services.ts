@@ -15,6 +15,8 @@ export interface Clock {
   monotonic(): number;
   /** Waits; rejects with the signal's reason as soon as it aborts. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Calls `act` once, later, unless the function that it gives is called before. For limits. */
+  after(ms: number, act: () => void): () => void;
 }
 
 /** US dollars for a million tokens. A null rate is not known. */

@@ -7,6 +7,8 @@ export type Handler = (event: PipelineEvent) => unknown;
 export interface Tap extends AsyncIterableIterator<PipelineEvent> {
   /** No more events are taken; those waiting can still be read. */
   close(): void;
+  /** An event that waits, if one does. */
+  take(): PipelineEvent | undefined;
 }
 export interface Origin {
   readonly runId: string;
@@ -24,6 +26,11 @@ export interface Bus {
   close(): void;
 }
 
+interface OpenTap {
+  push(event: PipelineEvent): void;
+  readonly iterator: Tap;
+}
+const NONE: readonly OpenTap[] = [];
 const RING = 2048;
 /** So many events may wait in a tap before neighbouring deltas are joined. */
 const SLACK = 1024;
@@ -32,7 +39,8 @@ const JOINED = new Set(["text.delta", "thinking.delta"]);
 export const createBus = (clock: Clock, log: Logger): Bus => {
   const ring: PipelineEvent[] = [];
   const handlers: { pattern: string; handler: Handler }[] = [];
-  const taps = new Set<ReturnType<typeof openTap>>();
+  /** By the run that they follow; under "" those that follow all. */
+  const taps = new Map<string, Set<OpenTap>>();
   let byType = new Map<string, readonly Handler[]>();
   let seq = 0;
   let stampedAt = Number.NaN;
@@ -49,14 +57,13 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
   };
   const failed = (type: string, error: unknown) => log.warn(`A handler of the event ${type} failed; the run goes on.`, error);
 
-  const openTap = (runId: string | undefined, first: PipelineEvent[]) => {
+  const openTap = (runId: string, first: PipelineEvent[]): OpenTap => {
     let waiting = first;
     let batch: PipelineEvent[] = [];
     let at = 0;
     let wake: (() => void) | undefined;
     let open = true;
     const push = (event: PipelineEvent) => {
-      if (runId !== undefined && event.run_id !== runId) return;
       const last = waiting.length > SLACK && JOINED.has(event.type) ? waiting[waiting.length - 1] : undefined;
       if (last?.type === event.type && last.run_id === event.run_id)
         waiting[waiting.length - 1] = { ...event, data: { text: `${last.data.text}${event.data.text}` } };
@@ -64,13 +71,14 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
       wake?.();
     };
     const iterator: Tap = {
+      take() {
+        if (at === batch.length) [batch, waiting, at] = [waiting, [], 0];
+        return batch[at] && batch[at++];
+      },
       async next() {
         for (;;) {
-          if (at < batch.length) return { done: false, value: batch[at++] as PipelineEvent };
-          if (waiting.length) {
-            [batch, waiting, at] = [waiting, [], 0];
-            continue;
-          }
+          const value = iterator.take();
+          if (value) return { done: false, value };
           if (!open) return { done: true, value: undefined };
           await new Promise<void>((ok) => {
             wake = ok;
@@ -85,12 +93,14 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
       },
       close() {
         open = false;
-        taps.delete(tap);
+        const others = taps.get(runId);
+        others?.delete(tap);
+        if (others?.size === 0) taps.delete(runId);
         wake?.();
       },
       [Symbol.asyncIterator]: () => iterator,
     };
-    const tap = { push, iterator };
+    const tap: OpenTap = { push, iterator };
     return tap;
   };
 
@@ -100,7 +110,8 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
       if (now !== stampedAt) [stampedAt, stamp] = [now, new Date(now).toISOString()];
       const event: PipelineEvent = { type, stage, iteration, seq, run_id: runId, session_id: sessionId, timestamp: stamp, data };
       ring[seq++ % RING] = event;
-      for (const tap of taps) tap.push(event);
+      for (const tap of taps.get(runId) ?? NONE) tap.push(event);
+      for (const tap of taps.get("") ?? NONE) tap.push(event);
       for (const handler of byType.get(type) ?? handlersOf(type))
         try {
           const done = handler(event);
@@ -133,12 +144,13 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
           if (runId === undefined || event.run_id === runId) first.push(event);
         }
       }
-      const tap = openTap(runId, first);
-      taps.add(tap);
+      const tap = openTap(runId ?? "", first);
+      const others = taps.get(runId ?? "") ?? new Set();
+      taps.set(runId ?? "", others.add(tap));
       return tap.iterator;
     },
     close() {
-      for (const tap of [...taps]) tap.iterator.close();
+      for (const tap of [...taps.values()].flatMap((some) => [...some])) tap.iterator.close();
     },
   };
 };

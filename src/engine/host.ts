@@ -10,6 +10,10 @@ export const directHost: StepHost = (signal) => (_name, effect) => effect(signal
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
+  after: (ms, act) => {
+    const timer = setTimeout(act, ms);
+    return () => clearTimeout(timer);
+  },
   sleep: (ms, signal) =>
     new Promise((ok, no) => {
       if (signal.aborted) return no(signal.reason);

@@ -16,7 +16,7 @@ export const salvage = async (run: Run, walk: Walk, error: unknown): Promise<voi
   }
   const grace = new AbortController();
   const over = new PipelineError(`Closing the broken turn took more than ${run.graceMs} ms.`, { code: "exec.pipeline.timeout" });
-  const timer = setTimeout(() => grace.abort(over), run.graceMs);
+  const inTime = run.services.clock.after(run.graceMs, () => grace.abort(over));
   walk.follow(grace.signal);
   run.state = closeTurn(run.state, reason, error, () => walk.messageId());
   run.publish("turn.salvaged", "", { reason, messages: run.state.messages.length });
@@ -31,7 +31,7 @@ export const salvage = async (run: Run, walk: Walk, error: unknown): Promise<voi
       } catch (second) {
         run.services.log.warn(`The stage "${stage.stage.name}" failed while a broken turn was closed.`, second);
       }
-  clearTimeout(timer);
+  inTime();
 };
 
 /** Every call is answered and the last word is the assistant's, so that the next turn can be sent as it is. */

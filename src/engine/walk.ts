@@ -23,9 +23,9 @@ export class Walk {
   #messages = 0;
   /** Ends the wait for the stage that is running. */
   #stop: ((reason: unknown) => void) | undefined;
-  #patience: NodeJS.Timeout | undefined;
+  #endPatience = () => {};
   readonly #onAbort = () => {
-    this.#patience = setTimeout(() => this.#stop?.(this.#signal.reason), PATIENCE);
+    this.#endPatience = this.#run.services.clock.after(PATIENCE, () => this.#stop?.(this.#signal.reason));
   };
 
   constructor(run: Run) {
@@ -36,7 +36,7 @@ export class Walk {
 
   /** From here on stages obey another signal: that of the grace time. */
   follow(signal: AbortSignal): void {
-    clearTimeout(this.#patience);
+    this.#endPatience();
     this.#signal.removeEventListener("abort", this.#onAbort);
     this.#signal = signal;
     this.#contexts.clear();
@@ -44,7 +44,7 @@ export class Walk {
   }
 
   end(): void {
-    clearTimeout(this.#patience);
+    this.#endPatience();
     this.#signal.removeEventListener("abort", this.#onAbort);
     this.#run.state = { ...this.#run.state, stageHistory: this.#history };
   }

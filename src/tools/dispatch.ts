@@ -156,17 +156,13 @@ const bounded = <T>(work: (signal: AbortSignal) => T | Promise<T>, tool: Tool, s
   const result = work(timeoutMs ? own.signal : signal);
   if (!(result instanceof Promise)) return result;
   if (!timeoutMs) return orAbort(result, signal);
-  const done = new AbortController();
   const stop = () => own.abort(signal.reason);
   if (signal.aborted) stop();
-  signal.addEventListener("abort", stop, { once: true });
-  clock.sleep(timeoutMs, done.signal).then(
-    () => own.abort(late(tool.name, timeoutMs)),
-    () => undefined,
-  );
+  else signal.addEventListener("abort", stop, { once: true });
+  const inTime = clock.after(timeoutMs, () => own.abort(late(tool.name, timeoutMs)));
   return orAbort(result, own.signal).finally(() => {
     signal.removeEventListener("abort", stop);
-    done.abort();
+    inTime();
   });
 };
 

@@ -95,6 +95,7 @@ const make = ({ scenario, manifest, tools }: Recording, draft: Draft, environmen
 const clockOf = (time: { at: number; stage: string }, sleeps: number[]): Clock => ({
   now: () => Date.UTC(2030, 0, 1) + time.at,
   monotonic: () => time.at,
+  after: () => () => {},
   sleep: (ms, signal) => {
     const retry = time.stage === "api";
     if (retry) sleeps.push(ms / 1000);

@@ -7,7 +7,7 @@ import { runStage, type StageRun } from "../../src/testing/run-stage.ts";
 const { persona, rules, datetime, memoryContext, toolInstructions, custom } = promptBlocks;
 const add: ToolSpec = { name: "add", description: "adds", input_schema: {} };
 const tools = (specs: readonly ToolSpec[], version = 1) => ({ tools: { get: () => undefined, specs: () => specs, version } });
-const clock = { now: () => Date.UTC(2026, 10, 24, 3, 5), monotonic: () => 0, sleep: async () => {} };
+const clock = { now: () => Date.UTC(2026, 10, 24, 3, 5), monotonic: () => 0, after: () => () => {}, sleep: async () => {} };
 const run = (state: Partial<State> = {}, more: Omit<StageRun, "state"> = {}) => runStage(system, { ...more, state });
 const builder = (name: string, config: { [key: string]: Json } = {}, stage: { [key: string]: Json } = {}) => ({
   strategies: { builder: name },

@@ -67,6 +67,7 @@ const waits = () => {
   const clock: Clock = {
     now: () => 0,
     monotonic: () => 0,
+    after: () => () => {},
     sleep: async (ms, signal) => {
       signal.throwIfAborted();
       slept.push(ms / 1000);

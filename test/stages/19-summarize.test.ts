@@ -14,7 +14,7 @@ const said = (content: Message["content"], origin: Message["origin"] = "model"):
   role: "assistant",
   content,
 });
-const clock = { now: () => Date.UTC(2030, 0, 2), monotonic: () => 0, sleep: async () => {} };
+const clock = { now: () => Date.UTC(2030, 0, 2), monotonic: () => 0, after: () => () => {}, sleep: async () => {} };
 const rule = (state: StageRun["state"], entry: StageRun["entry"] = {}, host: Host = {}) =>
   runStage(summarize, {
     state: { turn: 1, messages: [said(TEXT)], ...state },

@@ -21,7 +21,7 @@ const inFolder = async (work: (folder: string) => Promise<void>) => {
   }
 };
 let second = 0;
-const clock = { now: () => Date.UTC(2030, 0, 1, 0, 0, second++), monotonic: () => 0, sleep: async () => {} };
+const clock = { now: () => Date.UTC(2030, 0, 1, 0, 0, second++), monotonic: () => 0, after: () => () => {}, sleep: async () => {} };
 let last = 0;
 const services = testServices({ clock, id: (prefix = "") => `${prefix}${++last}` });
 const save = (base_dir: string, state: Partial<State>, frequency = "every_turn", config = {}) =>
