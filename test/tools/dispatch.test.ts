@@ -124,7 +124,11 @@ test("a tool's time limit ends the call as an outcome, and the tool hears of it"
     timeoutMs: 5000,
   });
   const waits: number[] = [];
-  const clock: Clock = { ...systemClock, sleep: async (ms) => void waits.push(ms) };
+  const after: Clock["after"] = (ms, act) => {
+    waits.push(ms);
+    return systemClock.after(1, act);
+  };
+  const clock: Clock = { ...systemClock, after };
   const outcome = await dispatcherOf([slow], { clock }).ask("t");
   assert.deepEqual(waits, [5000]);
   assert.deepEqual(errorOf(outcome), {
