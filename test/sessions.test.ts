@@ -264,3 +264,19 @@ describe("recorded freshness", () => {
     assert.deepEqual(Object.keys(manager.listSessions()[0] ?? {}).map(snake), info_fields);
   });
 });
+
+test("a session goes on from a history that the host kept", async () => {
+  await using model = await startModel({
+    script: [{ text: "Alice.", expect: { messages: { $contains: { role: "user", content: "I am Alice." } } } }],
+  });
+  await using pipeline = PipelinePresets.chat({ apiKey: "k", baseUrl: model.url });
+  const history = [
+    { role: "user", content: "I am Alice." },
+    { role: "assistant", content: "Hello." },
+  ] as const;
+  const session = new SessionManager().create(pipeline, { messages: history });
+  const { state } = await session.run("Who am I?");
+  assert.equal(state.messages.length, 4);
+  assert.ok(state.messages.every((m) => m.id && m.origin));
+  model.expectDone();
+});

@@ -1,6 +1,7 @@
 /** The sessions of a process, by id. They live in memory; checkpoints (stage 20) outlive it. */
+import type { MessageInput } from "../contract/message.ts";
 import type { Clock } from "../contract/services.ts";
-import type { State } from "../contract/state.ts";
+import { newState, type State } from "../contract/state.ts";
 import { FRESHNESS, type Freshness, type FreshnessPolicy } from "./freshness.ts";
 import { type Ended, type Runs, Session, type TurnOptions } from "./session.ts";
 
@@ -21,7 +22,10 @@ export interface SessionManagerOptions {
 
 export interface NewSession {
   readonly sessionId?: string;
+  /** To go on from, such as a checkpoint's. */
   readonly state?: State;
+  /** The history to go on from, in place of the state's. It is kept as it is, and checked by the first turn. */
+  readonly messages?: readonly MessageInput[];
 }
 
 export class SessionManager {
@@ -42,8 +46,13 @@ export class SessionManager {
    * A new session that runs on the pipeline, from the beginning or from a state such as a checkpoint's. The default id is 12 hexadecimal
    * digits; a session of the same id is replaced.
    */
-  create<R extends Ended, O extends TurnOptions>(pipeline: Runs<R, O>, { sessionId = newId(), state }: NewSession = {}): Session<R, O> {
-    const session = new Session(sessionId, pipeline, this.#policy, this.#clock, state);
+  create<R extends Ended, O extends TurnOptions>(
+    pipeline: Runs<R, O>,
+    { sessionId = newId(), state, messages }: NewSession = {},
+  ): Session<R, O> {
+    // Stage 1 gives ids and origins to messages that have none.
+    const from = messages ? { ...(state ?? newState()), messages: messages as State["messages"] } : state;
+    const session = new Session(sessionId, pipeline, this.#policy, this.#clock, from);
     this.#sessions.set(sessionId, session);
     return session;
   }
