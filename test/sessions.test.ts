@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { GenyExecutorError, newState, PipelineError, type PipelineEvent, type State } from "geny-executor";
+import { GenyExecutorError, newState, PipelineError, type PipelineEvent, PipelinePresets, type State } from "geny-executor";
 import { adviceOf, FRESHNESS, type Freshness, freshnessOf, type Runs, SessionManager, type TurnOptions } from "geny-executor/sessions";
+import { startModel } from "geny-executor/testing";
 
 interface Result {
   readonly state: State;
