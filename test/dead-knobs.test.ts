@@ -1,9 +1,24 @@
 /** Every config key that is accepted is read: configs are handed out through proxies that write down what is looked at. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
 import type { Fields, Provider, Stage, State, Strategy } from "geny-executor";
 import { PIPELINE } from "geny-executor/stages";
 import { runStage, testServices } from "geny-executor/testing";
+
+/** Strategies that write files write them where the process is. */
+const home = process.cwd();
+let place = "";
+before(async () => {
+  place = await mkdtemp(join(tmpdir(), "geny-knobs-"));
+  process.chdir(place);
+});
+after(async () => {
+  process.chdir(home);
+  await rm(place, { recursive: true });
+});
 
 const provider: Provider = {
   name: "p",
