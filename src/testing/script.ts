@@ -87,9 +87,11 @@ export type Fault =
       /** Gemini's `status`. */
       readonly type?: string;
       readonly message?: string;
-      /** OpenAI's alone. */
+      /** OpenAI's; the `reason` in Gemini's details. */
       readonly code?: string;
+      /** OpenAI's alone. */
       readonly param?: string;
+      /** Gemini's `RetryInfo`. */
       readonly retry_after?: number;
       readonly headers?: { readonly [name: string]: string };
     }

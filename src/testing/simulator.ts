@@ -7,6 +7,7 @@ import type { RecordedRequest } from "./recording.ts";
 import type { Script, Turn } from "./script.ts";
 import { turnSource } from "./turns.ts";
 import { anthropic } from "./wires/anthropic.ts";
+import { gemini } from "./wires/gemini.ts";
 import type { Dialect } from "./wires/openai.ts";
 import { openaiChat } from "./wires/openai-chat.ts";
 import { openaiResponses } from "./wires/openai-responses.ts";
@@ -55,7 +56,7 @@ export async function startModel(options: ModelOptions = {}): Promise<OfflineMod
   const closing = new AbortController();
   const dialect: Dialect = { local: false, reasoning: options.chat_reasoning ?? "reasoning_content" };
   const world: World = {
-    wires: [anthropic, openaiResponses(dialect), openaiChat(dialect)],
+    wires: [anthropic, openaiResponses(dialect), openaiChat(dialect), gemini],
     turns,
     requests: [],
     closing: closing.signal,
