@@ -48,6 +48,14 @@ test("without a key it says that no model answers, and really counts the files",
   assert.match(err, /tokens in, \d+ out · \$0 · \d+ iterations · /);
 });
 
+test("it counts right where there are more files than Glob shows", async () => {
+  await using place = await folder();
+  for (let i = 0; i < 520; i++) await writeFile(join(place.dir, `f${i}.ts`), "export {};\n");
+  const { code, out, err } = await start(["How many TypeScript files are here?"], { cwd: place.dir }).ended;
+  assert.equal(code, 0, err);
+  assert.match(out, /There are 520 TypeScript files/);
+});
+
 test("with a key it asks the vendor, streams the answer to standard output, and counts the cost", async () => {
   await using model = await startModel({ script: [{ text: "Nothing to do.", usage: { input_tokens: 1000, output_tokens: 100 } }] });
   const { code, out, err } = await start(["Do nothing."], { env: vendor(model.url) }).ended;

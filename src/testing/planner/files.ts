@@ -14,6 +14,18 @@ const ignored = /(?:^|\/)(?:node_modules|dist|\.git)\//;
 /** How many files are read to compare them when nothing else can tell their sizes. */
 const mostReads = 30;
 
+/** All files of the kind: by Glob, and where that had more than it shows and there is a shell, by `find`. */
+function* listed(what: FileKind, dir: string, tools: Tools): Plan<Found> {
+  const found = yield* globbed(what, dir);
+  if (!/newest \d+ of \d+/i.test(found.note) || !tools.includes("Bash")) return found;
+  const names = what.extensions.map((ext) => `-name '*.${ext}'`).join(" -o ");
+  const command = `find ${shellQuoted(dir || ".")} \\( -name node_modules -o -name dist -o -name .git \\) -prune -o -type f ${names ? `\\( ${names} \\) ` : ""}-print`;
+  const result = yield* callOne("Bash", { command });
+  if (result.is_error) return found;
+  const paths = result.text.split("\n").filter((line) => line && !ignored.test(line));
+  return { paths: paths.sort(), skipped: 0, note: "", error: "" };
+}
+
 function* globbed(what: FileKind, dir: string): Plan<Found> {
   const base = dir ? `${dir.replace(/\/$/, "")}/` : "";
   const patterns = what.extensions.length ? what.extensions.map((ext) => `${base}**/*.${ext}`) : [`${base}**/*`];
@@ -51,7 +63,7 @@ function countLine(what: FileKind, dir: string, found: Found): string {
 
 export function* countFiles(task: { what: FileKind; dir: string; count: boolean; largest: boolean }, tools: Tools): Plan<Done> {
   if (!tools.includes("Glob")) return needs("Glob", "count files");
-  const found = yield* globbed(task.what, task.dir);
+  const found = yield* listed(task.what, task.dir, tools);
   if (found.error && !found.paths.length) return { ok: false, text: found.error };
   const line = countLine(task.what, task.dir, found);
   if (!task.largest || !found.paths.length) return { ok: true, text: line };
@@ -61,7 +73,7 @@ export function* countFiles(task: { what: FileKind; dir: string; count: boolean;
 
 export function* countKinds(dir: string, tools: Tools): Plan<Done> {
   if (!tools.includes("Glob")) return needs("Glob", "count files");
-  const found = yield* globbed({ label: "", extensions: [] }, dir);
+  const found = yield* listed({ label: "", extensions: [] }, dir, tools);
   if (found.error && !found.paths.length) return { ok: false, text: found.error };
   const counts = new Map<string, number>();
   for (const path of found.paths) {
@@ -75,7 +87,7 @@ export function* countKinds(dir: string, tools: Tools): Plan<Done> {
 
 export function* listFiles(what: FileKind, dir: string, tools: Tools): Plan<Done> {
   if (!tools.includes("Glob")) return needs("Glob", "list files");
-  const found = yield* globbed(what, dir);
+  const found = yield* listed(what, dir, tools);
   if (found.error && !found.paths.length) return { ok: false, text: found.error };
   const shown = found.paths.slice(0, 60).map((path) => `- ${path}`);
   const more = found.paths.length > 60 ? [`and ${found.paths.length - 60} more`] : [];
