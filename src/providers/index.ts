@@ -2,6 +2,7 @@
 import type { Provider } from "../contract/provider.ts";
 import type { Logger } from "../contract/services.ts";
 import type { AnthropicOptions } from "./anthropic.ts";
+import type { ClaudeCodeOptions } from "./claude-code/client.ts";
 import type { ProviderCredentials } from "./credentials.ts";
 import type { ProviderTimeouts } from "./timeouts.ts";
 
@@ -17,12 +18,15 @@ export interface ProviderOptions extends ProviderCredentials {
 
 /** Makes a provider. None of them fails for want of credentials: their first use does, with `exec.api.no_client`. */
 export const providers = {
+  claude_code_cli: async (options: ClaudeCodeOptions = {}): Promise<Provider> =>
+    (await import("./claude-code/client.ts")).claudeCodeCli(options),
   anthropic: async (options: AnthropicOptions = {}): Promise<Provider> => (await import("./anthropic.ts")).anthropic(options),
 } as const satisfies { readonly [name: string]: (options?: ProviderOptions) => Promise<Provider> };
 export type ProviderName = keyof typeof providers;
 
 export type { AnthropicOptions } from "./anthropic.ts";
 export { capabilities } from "./capabilities.ts";
+export type { ClaudeCodeOptions } from "./claude-code/client.ts";
 export { CredentialBundle, type ProviderCredentials } from "./credentials.ts";
 export { createPricing, PRICES, type PriceTable } from "./pricing.ts";
 export type { ProviderTimeouts } from "./timeouts.ts";

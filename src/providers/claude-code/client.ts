@@ -1,0 +1,155 @@
+/** The `claude` program as a provider. It runs its own tools and its own loop; a call is one process. */
+import { APIError } from "../../contract/errors.ts";
+import type { ClientNotice, ModelEvent, ModelRequest, Provider } from "../../contract/provider.ts";
+import type { Json, JsonObject } from "../../contract/schema.ts";
+import type { Logger } from "../../contract/services.ts";
+import { capabilities } from "../capabilities.ts";
+import type { ProviderCredentials } from "../credentials.ts";
+import type { Environment } from "../lanes.ts";
+import { findBinary } from "./binary.ts";
+import { call, type Setup } from "./call.ts";
+import { environmentOf } from "./environment.ts";
+import { conversationOf } from "./session.ts";
+import { extrasOf, hintOf } from "./settings.ts";
+import { versionOf } from "./version.ts";
+
+export interface ClaudeCodeOptions extends ProviderCredentials {
+  /** Milliseconds that one call may take. Default: `extras.timeout_s`. */
+  readonly timeoutMs?: number | undefined;
+  readonly log?: Logger | undefined;
+  /** Where variables and PATH are looked up. Default: `process.env`. */
+  readonly env?: Environment | undefined;
+}
+
+const NAME = "claude_code_cli";
+
+/**
+ * Its `extras` are those of settings.ts. The id of its `start` event is the CLI's session: hand it back as `extras.session_hint` to go on with
+ * that conversation. Nothing is looked up before the first use; that throws `exec.cli.binary_not_found`, `exec.api.no_client` when `authMode`
+ * wants a key that is not there, or `exec.api.bad_request` for wrong extras. A call that fails, is aborted or is left ends with all that it
+ * started, 2 s later at the latest; `close` waits for that.
+ */
+export const claudeCodeCli = (options: ClaudeCodeOptions = {}): Provider => {
+  const told = new Set<string>();
+  const ends = new Set<Promise<void>>();
+  let made: Setup | undefined;
+  const setup = (): Setup => {
+    made ??= setupOf(options);
+    return made;
+  };
+  const client: Client = {
+    setup,
+    once: (key) => told.size !== told.add(key).size,
+    track(end) {
+      ends.add(end);
+      end.then(
+        () => ends.delete(end),
+        (error: unknown) => {
+          ends.delete(end);
+          options.log?.warn(`${NAME}: clearing up after a call failed: ${String(error)}`);
+        },
+      );
+    },
+  };
+  return {
+    name: NAME,
+    capabilities: capabilities({
+      supports_thinking: true,
+      supports_structured_output: true,
+      supports_session_continuity: true,
+      supports_mcp_passthrough: true,
+      supports_budget_limit: true,
+      supports_cost_usage: true,
+      supports_vision: true,
+      supports_vision_tool_results: false,
+      is_subprocess: true,
+      requires_workspace: true,
+      drops: ["tool_choice", "stop_sequences", "top_k", "temperature", "top_p", "max_tokens"],
+    }),
+    stream: (request, { signal }) => ({ [Symbol.asyncIterator]: () => leavable(client, request, signal) }),
+    async warmup() {
+      const { binary, child } = setup();
+      const version = await versionOf(await binary(), child.env);
+      if (version) options.log?.debug(`${NAME}: ${version}`);
+      else options.log?.warn(`${NAME}: the program did not tell its version.`);
+    },
+    close: async () => void (await Promise.allSettled(ends)),
+  };
+};
+
+interface Client {
+  setup(): Setup;
+  /** True the first time. */
+  once(key: string): boolean;
+  track(end: Promise<void>): void;
+}
+
+const setupOf = (options: ClaudeCodeOptions): Setup => {
+  const host = options.env ?? process.env;
+  const extras = extrasOf(options.extras, (message) => options.log?.warn(message));
+  const hint = hintOf(extras);
+  let found: Promise<string> | undefined;
+  return {
+    extras,
+    host,
+    child: environmentOf(options, extras, host),
+    timeoutMs: options.timeoutMs || extras.timeout_s * 1000,
+    conversation: hint && conversationOf(hint),
+    binary() {
+      found ??= findBinary(options.binaryPath, host).catch((error: unknown) => {
+        found = undefined; // it may be installed meanwhile
+        throw error;
+      });
+      return found;
+    },
+  };
+};
+
+/** The events for one reader. Leaving them ends the process at once, also while the next event is awaited. */
+const leavable = (client: Client, request: ModelRequest, signal: AbortSignal): AsyncIterator<ModelEvent, undefined, undefined> => {
+  const stop = new AbortController();
+  const onAbort = () => stop.abort(signal.reason);
+  async function* events(): AsyncGenerator<ModelEvent, undefined> {
+    signal.throwIfAborted();
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      const setup = client.setup();
+      yield* notices(client, request);
+      yield* call(setup, request, stop, client.track);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+  const running = events();
+  return {
+    next: () => running.next(),
+    async return() {
+      stop.abort(new APIError(`${NAME}: the stream is no longer read.`, { code: "exec.api.network" }));
+      await running.return(undefined).catch(() => undefined);
+      return { done: true, value: undefined };
+    },
+  };
+};
+
+/** What of the request does not reach the CLI; each thing once. */
+const notices = ({ once }: Client, request: ModelRequest): readonly ModelEvent[] => {
+  const notice = (kind: ClientNotice, data: JsonObject): ModelEvent => ({
+    type: "notice",
+    notice: kind,
+    data: { provider: NAME, ...data },
+  });
+  const fields: { readonly [field: string]: Json } = {
+    temperature: request.temperature,
+    top_p: request.topP,
+    top_k: request.topK,
+    stop_sequences: request.stopSequences,
+    max_tokens: request.maxTokens,
+    tool_choice: request.toolChoice,
+  };
+  const dropped = Object.entries(fields).filter(([field, value]) => value !== null && once(field));
+  const tools = request.tools.length > 0 && once("tools");
+  return [
+    ...dropped.map(([field, value]) => notice("parameter_dropped", { field, value })),
+    ...(tools ? [notice("feature_unsupported", { field: "tools" })] : []),
+  ];
+};

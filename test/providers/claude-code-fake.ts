@@ -1,0 +1,136 @@
+/** A program that plays what the `claude` of a recording said, and writes down how it was called. */
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type APIError, collect, type ModelEvent, type ModelRequest, type Provider } from "geny-executor";
+import { type ClaudeCodeOptions, providers } from "geny-executor/providers";
+
+export const never = new AbortController().signal;
+export const plain: ModelRequest = {
+  model: "claude-sonnet-4-6",
+  messages: [{ id: "1", origin: "user", role: "user", content: "Say hi" }],
+  system: "",
+  systemVolatile: "",
+  maxTokens: 1024,
+  temperature: null,
+  topP: null,
+  topK: null,
+  stopSequences: null,
+  tools: [],
+  toolChoice: null,
+  thinking: null,
+  stream: true,
+  cache: null,
+  outputSchema: null,
+  purpose: "api",
+};
+
+export interface Play {
+  readonly stdout?: string;
+  readonly stderr?: string;
+  readonly code?: number;
+  /** Shell commands before and after what is said. */
+  readonly before?: string;
+  readonly after?: string;
+}
+
+export interface Fake extends AsyncDisposable {
+  readonly path: string;
+  readonly folder: string;
+  play(play: Play): Promise<void>;
+  /** How it was called last. */
+  called(): Promise<Called>;
+}
+export interface Called {
+  readonly argv: readonly string[];
+  readonly env: { readonly [name: string]: string };
+  readonly cwd: string;
+  readonly stdin: string;
+  /** What the files held that the arguments name, by argument. */
+  readonly files: { readonly [path: string]: string };
+}
+
+const SCRIPT = `#!/bin/sh
+d="$(dirname "$0")"
+printf '%s\\0' "$@" > "$d/argv"
+env -0 > "$d/env"
+pwd > "$d/cwd"
+: > "$d/files"
+for a in "$@"; do case "$a" in */geny-claude-*) printf '%s\\0' "$a" >> "$d/files"; cat "$a" >> "$d/files"; printf '\\0' >> "$d/files";; esac; done
+cat > "$d/stdin"
+. "$d/before"
+cat "$d/stdout"
+cat "$d/stderr" >&2
+. "$d/after"
+exit "$(cat "$d/code")"
+`;
+
+export const fakeClaude = async (play: Play = {}): Promise<Fake> => {
+  const folder = await mkdtemp(join(tmpdir(), "fake-claude-"));
+  const path = join(folder, "claude");
+  await writeFile(path, SCRIPT);
+  await chmod(path, 0o755);
+  const put = (name: string, content: string) => writeFile(join(folder, name), content);
+  const get = (name: string) => readFile(join(folder, name), "utf8");
+  const zeros = async (name: string) => (await get(name)).split("\0").slice(0, -1);
+  const fake: Fake = {
+    path,
+    folder,
+    async play({ stdout = "", stderr = "", code = 0, before = "", after = "" }) {
+      await put("stdout", stdout);
+      await put("stderr", stderr);
+      await put("code", String(code));
+      await put("before", before);
+      await put("after", after);
+    },
+    async called() {
+      const env = Object.fromEntries(
+        (await zeros("env")).map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+      );
+      const files = await zeros("files");
+      return {
+        argv: await zeros("argv"),
+        env,
+        cwd: (await get("cwd")).trim(),
+        stdin: await get("stdin"),
+        files: Object.fromEntries(files.flatMap((file, i) => (i % 2 ? [] : [[file, files[i + 1] ?? ""]]))),
+      };
+    },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+  await fake.play(play);
+  return fake;
+};
+
+export const providerOf = (fake: { readonly path: string }, options: ClaudeCodeOptions = {}): Promise<Provider> =>
+  providers.claude_code_cli({ binaryPath: fake.path, ...options });
+
+export const eventsOf = async (provider: Provider, request: Partial<ModelRequest> = {}, signal = never): Promise<readonly ModelEvent[]> => {
+  const events: ModelEvent[] = [];
+  for await (const event of provider.stream({ ...plain, ...request }, { signal })) events.push(event);
+  return events;
+};
+
+export const answerOf = (provider: Provider, request: Partial<ModelRequest> = {}) =>
+  collect("claude_code_cli", request.model ?? plain.model, provider.stream({ ...plain, ...request }, { signal: never }));
+
+/** Everything that was told, and the error if it ended with one. */
+export const outcomeOf = async (provider: Provider, request: Partial<ModelRequest> = {}, signal = never) => {
+  const events: ModelEvent[] = [];
+  try {
+    for await (const event of provider.stream({ ...plain, ...request }, { signal })) events.push(event);
+    return { events, error: undefined };
+  } catch (error) {
+    return { events, error: error as APIError };
+  }
+};
+
+/** Lines of the CLI. */
+export const lines = (...values: readonly object[]): string => values.map((value) => `${JSON.stringify(value)}\n`).join("");
+export const init = { type: "system", subtype: "init", session_id: "s-1", model: "m-1", claude_code_version: "9.9.9" };
+export const saying = (words: string, more: object = {}) => ({
+  type: "assistant",
+  message: { id: "m", content: [{ type: "text", text: words }] },
+  ...more,
+});
+export const result = (more: object = {}) => ({ type: "result", subtype: "success", is_error: false, stop_reason: "end_turn", ...more });
