@@ -4,6 +4,7 @@ import { performance } from "node:perf_hooks";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import { type Delivery, deliver } from "./deliver.ts";
 import { mismatch } from "./match.ts";
+import type { Probe, Probed } from "./probes.ts";
 import { bodyOf, parsed, type Recording, redactedHeaders, redactedPath } from "./recording.ts";
 import { type Asked, ScriptError, streamOnly, type Turn } from "./script.ts";
 import type { TurnSource } from "./turns.ts";
@@ -13,6 +14,8 @@ export interface World {
   /** The first answers for paths that no wire serves. */
   readonly wires: readonly [Wire, ...Wire[]];
   readonly turns: TurnSource;
+  /** Asked before the wires. */
+  readonly probe: Probe;
   readonly requests: Recording[];
   readonly closing: AbortSignal;
   /** Highest number given to a tool call so far. */
@@ -43,15 +46,16 @@ export async function exchange(req: IncomingMessage, res: ServerResponse, world:
   const text = await bodyOf(req, bodyLimit).catch(() => undefined);
   const path = req.url ?? "/";
   const call: WireCall = { path, headers: flat(req), body: typeof text === "string" ? parsed(text) : undefined };
+  const probed = world.probe(req.method ?? "GET", call);
   const wire = world.wires.find((w) => w.serves(req.method ?? "GET", path.split("?")[0] ?? ""));
-  const entry = begin(req, wire, call.body, world.requests);
+  const entry = begin(req, probed ? "models" : (wire?.name ?? null), call.body, world.requests);
   const since = performance.now();
   const ids: Ids = { request: entry.index + 1, nextCall: () => ++world.calls };
   const it: Exchange = { world, wire: wire ?? world.wires[0], entry, ids, signal };
   let byUs = false;
   try {
     if (text === undefined) throw new Error("the request broke off before its end");
-    const delivery = await decide(it, call, text === null, wire !== undefined);
+    const delivery = probed ? told(probed, signal) : await decide(it, call, text === null, wire !== undefined);
     byUs = (await deliver(res, delivery)) === "cut";
   } catch (error) {
     if (!signal.aborted) entry.problem = `the offline model failed: ${String(error)}`;
@@ -67,10 +71,10 @@ export async function exchange(req: IncomingMessage, res: ServerResponse, world:
 const flat = (req: IncomingMessage): { [name: string]: string } =>
   Object.fromEntries(Object.entries(req.headers).map(([name, value]) => [name, String(value)]));
 
-function begin(req: IncomingMessage, wire: Wire | undefined, body: Json | undefined, requests: Recording[]): Recording {
+function begin(req: IncomingMessage, wire: string | null, body: Json | undefined, requests: Recording[]): Recording {
   const entry: Recording = {
     index: requests.length,
-    wire: wire?.name ?? null,
+    wire,
     method: req.method ?? "GET",
     path: redactedPath(req.url ?? "/"),
     headers: redactedHeaders(req),
@@ -84,6 +88,15 @@ function begin(req: IncomingMessage, wire: Wire | undefined, body: Json | undefi
   requests.push(entry);
   return entry;
 }
+
+const told = ({ status, body }: Probed, signal: AbortSignal): Delivery => ({
+  status,
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify(body),
+  delayMs: 0,
+  deltaDelayMs: 0,
+  signal,
+});
 
 async function decide(it: Exchange, call: WireCall, tooLarge: boolean, served: boolean): Promise<Delivery> {
   const { wire, entry, world } = it;

@@ -1,6 +1,7 @@
 /** Test doubles that are real on the outside: the offline model speaks the vendors' wires over HTTP. */
 export { type Expected, mismatch } from "./match.ts";
 export { planner } from "./planner.ts";
+export type { LocalServer, ModelCard } from "./probes.ts";
 export type { RecordedRequest } from "./recording.ts";
 export { runStage, type StageOutcome, type StageRun, testServices } from "./run-stage.ts";
 export {

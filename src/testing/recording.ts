@@ -5,7 +5,7 @@ import type { Json } from "../contract/schema.ts";
 export interface RecordedRequest {
   /** 0-based, in the order in which the requests were read to their end. */
   readonly index: number;
-  /** Which wire it spoke; null when no wire serves the path. */
+  /** Which wire it spoke: "anthropic", "openai-responses", "openai-chat", "gemini"; "models" for a question about models; null when no wire serves the path. */
   readonly wire: string | null;
   readonly method: string;
   /** With its query. A key in the query is redacted. */

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { exchange, type World } from "./exchange.ts";
 import { planner } from "./planner.ts";
+import { type LocalServer, type ModelCard, probes } from "./probes.ts";
 import type { RecordedRequest } from "./recording.ts";
 import type { Script, Turn } from "./script.ts";
 import { turnSource } from "./turns.ts";
@@ -21,6 +22,10 @@ export interface ModelOptions {
   readonly defaults?: Turn;
   /** Where Chat Completions show thinking. OpenAI's own do not; servers that speak their wire do. Default "reasoning_content". */
   readonly chat_reasoning?: Dialect["reasoning"];
+  /** What `GET /v1/models` lists, in the form of whoever asks. Any other model answers all the same. Default: one, "offline-model". */
+  readonly models?: readonly (string | ModelCard)[];
+  /** Answers as that server does when it is probed (Ollama's `/api/tags` and `/api/show`, LM Studio's `/api/v0/models`, ...), and asks OpenAI's wires for no key. */
+  readonly local?: LocalServer;
 }
 
 export interface OfflineModel extends AsyncDisposable {
@@ -54,10 +59,11 @@ export class ModelMismatch extends Error {
 export async function startModel(options: ModelOptions = {}): Promise<OfflineModel> {
   const turns = turnSource(options.script ?? planner, options.defaults ?? {});
   const closing = new AbortController();
-  const dialect: Dialect = { local: false, reasoning: options.chat_reasoning ?? "reasoning_content" };
+  const dialect: Dialect = { local: options.local !== undefined, reasoning: options.chat_reasoning ?? "reasoning_content" };
   const world: World = {
     wires: [anthropic, openaiResponses(dialect), openaiChat(dialect), gemini],
     turns,
+    probe: probes(options.models ?? ["offline-model"], options.local),
     requests: [],
     closing: closing.signal,
     calls: 0,
