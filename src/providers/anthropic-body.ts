@@ -7,14 +7,11 @@ import type { SystemPrompt } from "../contract/state.ts";
 import type { ToolSpec } from "../contract/tool.ts";
 import { isAdaptiveOnly, resolveAlias } from "./models.ts";
 import { repair } from "./repair.ts";
+import type { Telling } from "./wire.ts";
 
-export interface BodyOptions {
+export interface BodyOptions extends Pick<Telling, "refused" | "dropped"> {
   /** Whether the API's version knows temperature, top_p and top_k at all. */
   readonly sampling: boolean;
-  /** Fields that the model was found not to take. */
-  readonly refused: ReadonlySet<string>;
-  /** A field of the request that is left out. */
-  dropped(field: string, value: Json): void;
 }
 
 /** The vendor takes so many cache marks. */

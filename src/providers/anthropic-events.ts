@@ -2,20 +2,13 @@
 import { incomplete } from "../contract/collect.ts";
 import { APIError } from "../contract/errors.ts";
 import type { ContentBlock } from "../contract/message.ts";
-import type { ModelEvent } from "../contract/provider.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import { noUsage, type Usage } from "../contract/usage.ts";
+import { sayCall } from "./arguments.ts";
 import { count, isObject, list, object, parsed, text, textOrNull } from "./json.ts";
+import type { Reading, StreamReader } from "./wire.ts";
 
-type Says = (event: ModelEvent) => void;
-export interface Reading {
-  readonly requestId: string | null;
-  say: Says;
-  /** An error event, as it stands in the stream. */
-  failure(data: string): APIError;
-  /** Something that this reader does not know: an event's or a delta's type. */
-  unknown(type: string): void;
-}
+type Says = Reading["say"];
 
 /** A block that has begun and not ended. */
 type Open =
@@ -35,7 +28,7 @@ const DELTA = '{"type":"content_block_delta","index":';
 const TEXT = ',"delta":{"type":"text_delta","text":"';
 
 /** Reads a stream's events by their data. `take` throws `APIError`; what comes after the message's end is ignored. */
-export const streamReader = (reading: Reading) => {
+export const streamReader = (reading: Reading): StreamReader => {
   const { say, requestId } = reading;
   let started = false;
   let finished = false;
@@ -91,7 +84,7 @@ export const streamReader = (reading: Reading) => {
   const endBlock = (event: JsonObject) => {
     const block = at(count(event.index) ?? -1);
     open = undefined;
-    if (block.kind === "tool") sayCall(say, block);
+    if (block.kind === "tool") sayCall(reading, block);
     else if (block.kind === "other") say({ type: "block", index: block.index, block: kept(block.block, block.json) });
   };
   const turn = (event: JsonObject) => {
@@ -154,21 +147,6 @@ const sayThinking = (say: Says, index: number, block: JsonObject) => {
   if (text(block.thinking) || signature) say({ type: "thinking", index, text: text(block.thinking), ...(signature ? { signature } : {}) });
 };
 
-/** Characters of unreadable arguments that are kept. */
-const UNPARSED = 4000;
-
-const sayCall = (say: Says, { index, id, name, input, json }: Extract<Open, { kind: "tool" }>) => {
-  const given = json.trim() === "" ? (input ?? {}) : parsed(json);
-  if (isObject(given)) return say({ type: "tool_call", index, id, name, input: given });
-  const raw = json || JSON.stringify(input);
-  say({
-    type: "notice",
-    notice: "tool_args_repaired",
-    data: { provider: "anthropic", raw_length: raw.length, tool: name, repaired: false },
-  });
-  say({ type: "tool_call", index, id, name, input: { __unparsed_arguments__: raw.slice(0, UNPARSED) }, unparsed: true });
-};
-
 const kept = (block: JsonObject, json: string): ContentBlock => {
   if (block.type === "redacted_thinking") return { type: "redacted_thinking", data: text(block.data) };
   const input = json.trim() === "" ? undefined : parsed(json);
@@ -176,8 +154,9 @@ const kept = (block: JsonObject, json: string): ContentBlock => {
 };
 
 /** Says a whole message that was not streamed. False when it is none. */
-export const sayMessage = (body: Json | undefined, { say, requestId }: Reading): boolean => {
+export const sayMessage = (body: Json | undefined, reading: Reading): boolean => {
   if (!isObject(body) || body.type !== "message" || !Array.isArray(body.content)) return false;
+  const { say, requestId } = reading;
   say({ type: "start", model: text(body.model), id: text(body.id), requestId });
   list(body.content).forEach((value, index) => {
     const block = object(value);
@@ -187,7 +166,7 @@ export const sayMessage = (body: Json | undefined, { say, requestId }: Reading):
     else if (open.kind === "other") say({ type: "block", index, block: kept(block, "") });
     else {
       say({ type: "tool_call_start", index, id: open.id, name: open.name });
-      sayCall(say, open);
+      sayCall(reading, open);
     }
   });
   say({ type: "usage", usage: mergeUsage(noUsage, body.usage) });

@@ -1,0 +1,283 @@
+/** What every HTTP wire shares: a request goes out, its answer comes back as events, and the socket closes when nobody reads any more. */
+import { incomplete } from "../contract/collect.ts";
+import { APIError } from "../contract/errors.ts";
+import type { ClientCapabilities, ClientNotice, ModelEvent, ModelRequest, Provider } from "../contract/provider.ts";
+import type { Json, JsonObject } from "../contract/schema.ts";
+import type { Failure } from "./failure.ts";
+import { type HttpAnswer, send, warm } from "./http.ts";
+import { parsed } from "./json.ts";
+import { sseReader } from "./sse.ts";
+import type { ProviderTimeouts } from "./timeouts.ts";
+
+/** A vendor's wire. Nothing of it is asked before the first request. */
+export interface Wire {
+  readonly name: string;
+  /** What its answers are, for the error of one that is none: "a message of the Messages API". */
+  readonly answer: string;
+  readonly capabilities: ClientCapabilities;
+  readonly timeouts: ProviderTimeouts;
+  /** Milliseconds that one request may take, its stream included. 0 or undefined: no such limit. */
+  readonly timeoutMs?: number | undefined;
+  readonly fetch?: typeof globalThis.fetch | undefined;
+  /** The header of the answer that names the request. */
+  readonly requestIdHeader: string;
+  /** Where to connect to when it is warmed up. Undefined: not known. */
+  address(): string | undefined;
+  /** The model as the wire names it. What one turned out not to take is remembered under it. Default: the request's own. */
+  modelOf?(model: string): string;
+  /** The request as it goes out. Throws `APIError` when the address or the credentials are missing. */
+  outgoing(request: ModelRequest, telling: Telling): Outgoing;
+  /** Reads one streamed answer. */
+  reader(reading: Reading): StreamReader;
+  /** Says a whole answer. False when it is none; nothing is said then. */
+  whole(body: Json | undefined, reading: Reading): boolean;
+  failure(failure: Failure): APIError;
+  /** The field that this error says the model does not take. Null: the error is of another kind. */
+  drift(error: APIError): string | null;
+  /** Never shown, whoever echoes them. */
+  secrets(): readonly string[];
+}
+
+export interface Outgoing {
+  readonly url: string;
+  readonly headers: { readonly [name: string]: string };
+  readonly body: string;
+}
+
+/** What becomes of a request's fields on their way out. Each field is announced once an instance. */
+export interface Telling {
+  /** Fields that the model was found not to take. */
+  readonly refused: ReadonlySet<string>;
+  /** A field that is left out, and what it was. */
+  dropped(field: string, value: Json): void;
+  /** A feature that the model or the wire lacks. */
+  unsupported(field: string): void;
+}
+
+/** What a reader of answers may say. */
+export interface Reading {
+  readonly provider: string;
+  readonly requestId: string | null;
+  say(event: ModelEvent): void;
+  notice(kind: ClientNotice, data: JsonObject): void;
+  /** An error event, as it stands in the stream. */
+  failure(data: string): APIError;
+  /** Something that the reader does not know: an event's or a delta's type. */
+  unknown(type: string): void;
+}
+
+/** Throws `APIError`; what comes after the answer's end is ignored. */
+export interface StreamReader {
+  /** The data of the next event. */
+  take(data: string): void;
+  /** The wire has ended: for wires without an end mark. */
+  end?(): void;
+  /** The answer is whole. */
+  readonly finished: boolean;
+}
+
+export const wireProvider = (wire: Wire): Provider => {
+  const told = new Set<string>();
+  const client: Client = { wire, refusals: new Map(), once: (key) => told.size < 200 && told.size !== told.add(key).size };
+  return {
+    name: wire.name,
+    capabilities: wire.capabilities,
+    stream: (request, { signal }) => ({ [Symbol.asyncIterator]: () => cancellable(client, request, signal) }),
+    warmup: async () => {
+      const address = wire.address();
+      if (!wire.fetch && address) await warm(address);
+    },
+  };
+};
+
+interface Client {
+  readonly wire: Wire;
+  /** Fields that a model refused, by model. */
+  readonly refusals: Map<string, Set<string>>;
+  /** True the first time. */
+  once(key: string): boolean;
+}
+
+/** One request's way from the first byte to the last. */
+interface Exchange {
+  readonly client: Client;
+  readonly request: ModelRequest;
+  /** Closes the socket. */
+  readonly stop: AbortController;
+  /** Events that wait to be told. */
+  said: ModelEvent[];
+  /** The answer is whole, and its connection given back. */
+  over: boolean;
+}
+
+/** One request's events, for one reader. Leaving them closes the socket at once, also while the next event is awaited. */
+const cancellable = (client: Client, request: ModelRequest, signal: AbortSignal): AsyncIterator<ModelEvent, undefined, undefined> => {
+  const exchange: Exchange = { client, request, stop: new AbortController(), said: [], over: false };
+  const batches = run(exchange, signal);
+  let batch: readonly ModelEvent[] = [];
+  let at = 0;
+  const more = async (): Promise<IteratorResult<ModelEvent, undefined>> => {
+    for (;;) {
+      const next = await batches.next();
+      if (next.done) return { done: true, value: undefined };
+      batch = next.value;
+      at = 1;
+      const first = batch[0];
+      if (first) return { done: false, value: first };
+    }
+  };
+  return {
+    next() {
+      const value = batch[at++];
+      return value ? Promise.resolve({ done: false, value }) : more();
+    },
+    async return() {
+      batch = [];
+      if (!exchange.over) exchange.stop.abort(new APIError("The stream is no longer read.", { code: "exec.api.network" }));
+      await batches.return(undefined).catch(() => undefined);
+      return { done: true, value: undefined };
+    },
+  };
+};
+
+/** The events in batches, as they come from the wire. */
+async function* run(exchange: Exchange, signal: AbortSignal): AsyncGenerator<readonly ModelEvent[], undefined> {
+  const { stop, client } = exchange;
+  signal.throwIfAborted();
+  const onAbort = () => stop.abort(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  const limit = client.wire.timeoutMs ?? 0;
+  const late = () =>
+    stop.abort(
+      new APIError(`${client.wire.name}: the request took longer than ${limit / 1000} s.`, {
+        code: "exec.api.timeout",
+        details: { timeout_ms: limit },
+      }),
+    );
+  const timer = limit > 0 ? setTimeout(late, limit) : undefined;
+  try {
+    const answer = await ask(exchange);
+    yield told(exchange);
+    yield* read(exchange, answer);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+const told = (exchange: Exchange): readonly ModelEvent[] => {
+  const { said } = exchange;
+  exchange.said = [];
+  return said;
+};
+
+const notice = ({ said, client }: Exchange, kind: ClientNotice, data: JsonObject) =>
+  said.push({ type: "notice", notice: kind, data: { provider: client.wire.name, ...data } });
+
+/** Sends until there is an answer: once, and once more for each field that the model turns out not to take. */
+const ask = async (exchange: Exchange): Promise<HttpAnswer> => {
+  const { client, request } = exchange;
+  const { wire, refusals, once } = client;
+  const model = wire.modelOf?.(request.model) ?? request.model;
+  for (;;) {
+    const refused = refusals.get(model) ?? new Set<string>();
+    const { url, headers, body } = wire.outgoing(request, {
+      refused,
+      dropped: (field, value) => {
+        if (once(`dropped ${field}`)) notice(exchange, "parameter_dropped", { field, value });
+      },
+      unsupported: (field) => {
+        if (once(`unsupported ${field}`)) notice(exchange, "feature_unsupported", { field });
+      },
+    });
+    const answer = await send({
+      url,
+      method: "POST",
+      headers,
+      body,
+      signal: exchange.stop.signal,
+      timeouts: request.stream ? wire.timeouts : { ...wire.timeouts, firstByteMs: wire.timeouts.requestMs },
+      fetch: wire.fetch,
+    });
+    if (answer.status >= 200 && answer.status < 300) return answer;
+    const error = wire.failure({ ...answer, body: await textOf(answer, 1 << 16), secrets: wire.secrets() });
+    const field = wire.drift(error);
+    if (field === null || refused.has(field)) throw error;
+    refusals.set(model, refused.add(field));
+    notice(exchange, "drift_healed", { model, field, message: error.message });
+  }
+};
+
+async function* read(exchange: Exchange, answer: HttpAnswer): AsyncGenerator<readonly ModelEvent[], undefined> {
+  const { client, request } = exchange;
+  const { wire } = client;
+  const reading: Reading = {
+    provider: wire.name,
+    requestId: answer.header(wire.requestIdHeader) ?? null,
+    say: (event) => exchange.said.push(event),
+    notice: (kind, data) => notice(exchange, kind, data),
+    failure: (body) => wire.failure({ status: null, body, header: answer.header, secrets: wire.secrets() }),
+    unknown: (type) => {
+      if (client.once(`unknown ${type}`)) notice(exchange, "unknown_wire_shape", { unknown_type: type, count: 1 });
+    },
+  };
+  if (!request.stream || !(answer.header("content-type") ?? "").includes("text/event-stream")) {
+    const body = await textOf(answer, 1 << 28);
+    if (!wire.whole(parsed(body), reading)) throw noAnswer(answer, body, wire);
+    exchange.over = true;
+    return yield told(exchange);
+  }
+  const reader = wire.reader(reading);
+  const events = sseReader((data) => reader.take(data));
+  const settle = () => {
+    exchange.over = reader.finished;
+    if (reader.finished) answer.release();
+    return told(exchange);
+  };
+  for await (const piece of answer.body) {
+    const error = attempt(() => events.push(piece));
+    yield settle();
+    if (error) throw error.thrown;
+    if (reader.finished) return;
+  }
+  const error = attempt(() => {
+    events.end();
+    reader.end?.();
+  });
+  yield settle();
+  if (error) throw error.thrown;
+  if (!reader.finished) throw incomplete(wire.name);
+}
+
+/** What was said before a failure is still told. */
+const attempt = (act: () => void): { readonly thrown: unknown } | undefined => {
+  try {
+    act();
+    return undefined;
+  } catch (thrown) {
+    return { thrown };
+  }
+};
+
+const noAnswer = (answer: HttpAnswer, body: string, wire: Wire): APIError => {
+  const failure = wire.failure({ ...answer, body, secrets: wire.secrets() });
+  if (failure.details.type) return failure;
+  const said = failure.message.slice(wire.name.length + 2);
+  return new APIError(`${wire.name}: the answer is no ${wire.answer}. Is \`baseUrl\` right? ${said}`, {
+    code: "exec.api.unknown",
+    status: answer.status,
+    requestId: failure.requestId,
+    details: { provider: wire.name },
+  });
+};
+
+const textOf = async (answer: HttpAnswer, limit: number): Promise<string> => {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of answer.body) {
+    pieces.push(piece);
+    size += piece.length;
+    if (size > limit) break;
+  }
+  return Buffer.concat(pieces).toString();
+};
