@@ -9,7 +9,7 @@ import type { Stage } from "./contract/stage.ts";
 import { beginTurn, newState, type State } from "./contract/state.ts";
 import { compile } from "./engine/compile.ts";
 import { describe, type StageDescription } from "./engine/describe.ts";
-import { type Bus, createBus, type Handler, type Tap } from "./engine/events.ts";
+import { type Bus, createBus, type End, type Handler, type Tap } from "./engine/events.ts";
 import { directHost } from "./engine/host.ts";
 import { insert, type Place, type Placed, type Plan, place } from "./engine/plan.ts";
 import { type Run, runTurn } from "./engine/run.ts";
@@ -107,21 +107,19 @@ export class Pipeline implements AsyncDisposable {
     let tap: Tap | undefined;
     let turn: Promise<unknown> | undefined;
     const begin = (): Tap => {
-      const open = this.#bus.tap({ runId });
+      const end = async (): Promise<End> => {
+        await turn;
+        return { done: true, value: undefined };
+      };
+      const open = this.#bus.tap({ runId, end });
       turn = this.#turn(input, { ...options, signal: either(left.signal, options.signal) }, runId).finally(() => open.close());
       turn.catch(() => {});
       return open;
     };
-    const wait = async (): Promise<IteratorResult<PipelineEvent>> => {
-      tap ??= begin();
-      const next = await tap.next();
-      if (next.done) await turn;
-      return next;
-    };
     const iterator: AsyncIterableIterator<PipelineEvent> = {
       next: () => {
-        const value = tap?.take();
-        return value ? Promise.resolve({ done: false, value }) : wait();
+        tap ??= begin();
+        return tap.next();
       },
       return: async () => {
         left.abort(new PipelineError("The run was cancelled: its stream was left.", { code: "exec.pipeline.cancelled" }));

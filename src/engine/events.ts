@@ -7,9 +7,9 @@ export type Handler = (event: PipelineEvent) => unknown;
 export interface Tap extends AsyncIterableIterator<PipelineEvent> {
   /** No more events are taken; those waiting can still be read. */
   close(): void;
-  /** An event that waits, if one does. */
-  take(): PipelineEvent | undefined;
 }
+/** What an iterator says when it is over. */
+export type End = { readonly done: true; readonly value: undefined };
 export interface Origin {
   readonly runId: string;
   readonly sessionId: string;
@@ -21,8 +21,9 @@ export interface Bus {
   /**
    * A stream of events. `replayFrom`: first those still in the ring with a greater `seq`. Memory stays bounded for a slow reader: waiting text
    * and thinking deltas are joined, and nothing else is lost but what the ring had dropped before, which the event `events.dropped` says.
+   * `end` is asked for what a reader gets after the last event; it may reject.
    */
-  tap(options?: { replayFrom?: number; runId?: string }): Tap;
+  tap(options?: { replayFrom?: number; runId?: string; end?: () => Promise<End> }): Tap;
   close(): void;
 }
 
@@ -31,6 +32,7 @@ interface OpenTap {
   readonly iterator: Tap;
 }
 const NONE: readonly OpenTap[] = [];
+const OVER: End = { done: true, value: undefined };
 const RING = 2048;
 /** So many events may wait in a tap before neighbouring deltas are joined. */
 const SLACK = 1024;
@@ -57,46 +59,42 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
   };
   const failed = (type: string, error: unknown) => log.warn(`A handler of the event ${type} failed; the run goes on.`, error);
 
-  const openTap = (runId: string, first: PipelineEvent[]): OpenTap => {
+  const openTap = (runId: string, first: PipelineEvent[], end: () => Promise<End>): OpenTap => {
     let waiting = first;
     let batch: PipelineEvent[] = [];
     let at = 0;
-    let wake: (() => void) | undefined;
     let open = true;
+    /** Readers that came before their event. */
+    const readers: ((next: IteratorResult<PipelineEvent> | Promise<End>) => void)[] = [];
     const push = (event: PipelineEvent) => {
+      const reader = readers.shift();
+      if (reader) return reader({ done: false, value: event });
       const last = waiting.length > SLACK && JOINED.has(event.type) ? waiting[waiting.length - 1] : undefined;
       if (last?.type === event.type && last.run_id === event.run_id)
         waiting[waiting.length - 1] = { ...event, data: { text: `${last.data.text}${event.data.text}` } };
       else waiting.push(event);
-      wake?.();
     };
     const iterator: Tap = {
-      take() {
+      next() {
         if (at === batch.length) [batch, waiting, at] = [waiting, [], 0];
-        return batch[at] && batch[at++];
-      },
-      async next() {
-        for (;;) {
-          const value = iterator.take();
-          if (value) return { done: false, value };
-          if (!open) return { done: true, value: undefined };
-          await new Promise<void>((ok) => {
-            wake = ok;
-          });
-          wake = undefined;
+        const value = batch[at];
+        if (value) {
+          at += 1;
+          return Promise.resolve({ done: false, value });
         }
+        return open ? new Promise((ok) => readers.push(ok)) : end();
       },
       async return() {
         iterator.close();
-        [batch, waiting] = [[], []];
-        return { done: true, value: undefined };
+        [batch, waiting, at] = [[], [], 0];
+        return OVER;
       },
       close() {
         open = false;
         const others = taps.get(runId);
         others?.delete(tap);
         if (others?.size === 0) taps.delete(runId);
-        wake?.();
+        for (const reader of readers.splice(0)) reader(end());
       },
       [Symbol.asyncIterator]: () => iterator,
     };
@@ -130,7 +128,7 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
         byType = new Map();
       };
     },
-    tap({ replayFrom, runId } = {}) {
+    tap({ replayFrom, runId, end = async () => OVER } = {}) {
       const first: PipelineEvent[] = [];
       if (replayFrom !== undefined) {
         const oldest = Math.max(0, seq - RING);
@@ -144,7 +142,7 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
           if (runId === undefined || event.run_id === runId) first.push(event);
         }
       }
-      const tap = openTap(runId ?? "", first);
+      const tap = openTap(runId ?? "", first, end);
       const others = taps.get(runId ?? "") ?? new Set();
       taps.set(runId ?? "", others.add(tap));
       return tap.iterator;

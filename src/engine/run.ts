@@ -3,7 +3,7 @@ import type { JsonObject } from "../contract/schema.ts";
 import type { Services } from "../contract/services.ts";
 import type { State } from "../contract/state.ts";
 import type { Step } from "../contract/strategy.ts";
-import type { Plan } from "./plan.ts";
+import type { BoundStage, Plan } from "./plan.ts";
 import { salvage } from "./salvage.ts";
 import { Walk } from "./walk.ts";
 
@@ -25,24 +25,32 @@ export const runTurn = async (run: Run): Promise<void> => {
   const { setup, loop, surface } = run.plan;
   const walk = new Walk(run);
   try {
-    for (const stage of setup) await walk.enter(stage);
+    await each(setup, (stage) => walk.enter(stage));
     for (;;) {
       run.state = { ...run.state, passes: run.state.passes + 1 };
       walk.seen.clear();
-      for (const stage of loop) await walk.prepare(stage);
-      for (const stage of loop) await walk.enter(stage);
+      await each(loop, (stage) => walk.prepare(stage));
+      await each(loop, (stage) => walk.enter(stage));
       if (!continues(run)) break;
-      for (const stage of setup) await walk.refresh(stage);
+      await each(setup, (stage) => walk.refresh(stage));
     }
-    for (const stage of surface) {
+    await each(surface, (stage) => {
       run.state = { ...run.state, recentEvents: [...walk.seen] };
-      await walk.enter(stage);
-    }
+      return walk.enter(stage);
+    });
   } catch (error) {
     await salvage(run, walk, error);
     throw error;
   } finally {
     walk.end();
+  }
+};
+
+/** One stage after another; waits only where there is something to wait for. */
+const each = async (stages: readonly BoundStage[], act: (stage: BoundStage) => Promise<unknown> | undefined): Promise<void> => {
+  for (const stage of stages) {
+    const doing = act(stage);
+    if (doing) await doing;
   }
 };
 

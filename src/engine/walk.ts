@@ -54,18 +54,28 @@ export class Walk {
     return `${this.#run.runId}.${this.#messages}`;
   }
 
-  async enter(bound: BoundStage): Promise<void> {
+  /** Undefined when the stage was done at once. */
+  enter(bound: BoundStage): Promise<void> | undefined {
     const run = this.#run;
     const { stage } = bound;
     const { clock } = run.services;
     this.last = bound;
     this.#signal.throwIfAborted();
     const reason = bound.active ? stage.bypass?.(run.state, bound) : "not active";
-    if (reason !== undefined) return run.publish("stage.bypass", stage.name, { reason });
+    if (reason !== undefined) {
+      run.publish("stage.bypass", stage.name, { reason });
+      return undefined;
+    }
     if (this.#history.length < HISTORY) this.#history.push(stage.name);
     run.publish("stage.enter", stage.name, {});
     const from = clock.monotonic();
-    if (await this.#do(bound, "run")) run.publish("stage.exit", stage.name, { duration_ms: clock.monotonic() - from });
+    const exit = (whole: boolean) => {
+      if (whole) run.publish("stage.exit", stage.name, { duration_ms: clock.monotonic() - from });
+    };
+    const done = this.#do(bound, "run");
+    if (done instanceof Promise) return done.then(exit);
+    exit(done);
+    return undefined;
   }
 
   /** A setup stage between two passes. */
@@ -73,35 +83,52 @@ export class Walk {
     const { stage, active } = bound;
     this.last = undefined;
     this.#signal.throwIfAborted();
-    if (active && stage.refresh && stage.bypass?.(this.#run.state, bound) === undefined) return this.#do(bound, "refresh");
+    const due = active && stage.refresh && stage.bypass?.(this.#run.state, bound) === undefined;
+    const done = due && this.#do(bound, "refresh");
+    return done instanceof Promise ? done : undefined;
   }
 
   /** A loop stage before a pass. */
   prepare(bound: BoundStage): Promise<unknown> | undefined {
-    if (bound.active && bound.stage.prepare) return this.#do(bound, "prepare");
+    const done = bound.active && bound.stage.prepare && this.#do(bound, "prepare");
+    return done instanceof Promise ? done : undefined;
   }
 
   /** Runs one function of the stage and applies its patch. False: it failed and the stage mended it. */
-  async #do(bound: BoundStage, what: "run" | "refresh" | "prepare"): Promise<boolean> {
-    const run = this.#run;
-    const { stage } = bound;
+  #do(bound: BoundStage, what: "run" | "refresh" | "prepare"): boolean | Promise<boolean> {
     const ctx = this.#contexts.get(bound) ?? this.#context(bound);
     try {
-      const patch = stage[what]?.(run.state, ctx);
-      this.#apply(bound, patch instanceof Promise ? await this.#orAbort(patch) : patch);
+      const patch = bound.stage[what]?.(this.#run.state, ctx);
+      if (patch instanceof Promise) return this.#later(bound, patch, ctx);
+      this.#apply(bound, patch);
       return true;
     } catch (thrown) {
-      if (thrown instanceof Broken) this.#apply(bound, thrown.patch);
-      const error = thrown instanceof Broken ? thrown.cause : thrown;
-      if (this.#signal.aborted) throw this.#signal.reason;
-      const mended = await stage.recover?.(error, run.state, ctx);
-      const { message, code } = asError(error);
-      const exception_type = error instanceof Error ? error.name : typeof error;
-      run.publish("stage.error", stage.name, { error: message, code, exception_type, recovered: mended !== undefined });
-      if (mended === undefined) throw named(error, bound);
-      this.#apply(bound, mended);
-      return false;
+      return this.#failed(bound, thrown, ctx);
     }
+  }
+
+  async #later(bound: BoundStage, patch: Promise<object | undefined>, ctx: StageContext): Promise<boolean> {
+    try {
+      this.#apply(bound, await this.#orAbort(patch));
+      return true;
+    } catch (thrown) {
+      return this.#failed(bound, thrown, ctx);
+    }
+  }
+
+  async #failed(bound: BoundStage, thrown: unknown, ctx: StageContext): Promise<boolean> {
+    const run = this.#run;
+    const { stage } = bound;
+    if (thrown instanceof Broken) this.#apply(bound, thrown.patch);
+    const error = thrown instanceof Broken ? thrown.cause : thrown;
+    if (this.#signal.aborted) throw this.#signal.reason;
+    const mended = await stage.recover?.(error, run.state, ctx);
+    const { message, code } = asError(error);
+    const exception_type = error instanceof Error ? error.name : typeof error;
+    run.publish("stage.error", stage.name, { error: message, code, exception_type, recovered: mended !== undefined });
+    if (mended === undefined) throw named(error, bound);
+    this.#apply(bound, mended);
+    return false;
   }
 
   /** The promise, or the signal's reason soon after it aborts: a stage that does not listen cannot hold the turn. */
