@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { performance } from "node:perf_hooks";
 import type { Json, JsonObject } from "../contract/schema.ts";
+import { type Playback, play } from "./cassette/playback.ts";
 import { type Delivery, deliver } from "./deliver.ts";
 import { mismatch } from "./match.ts";
 import type { Probe, Probed } from "./probes.ts";
@@ -14,6 +15,8 @@ export interface World {
   /** The first answers for paths that no wire serves. */
   readonly wires: readonly [Wire, ...Wire[]];
   readonly turns: TurnSource;
+  /** Answers in place of script and probes. */
+  readonly cassette: Playback | null;
   /** Asked before the wires. */
   readonly probe: Probe;
   readonly requests: Recording[];
@@ -43,10 +46,10 @@ export async function exchange(req: IncomingMessage, res: ServerResponse, world:
   // A write to a socket that is gone also ends in "close", which is where it is judged.
   res.on("error", () => gone.abort());
   const signal = AbortSignal.any([gone.signal, world.closing]);
-  const text = await bodyOf(req, bodyLimit).catch(() => undefined);
+  const sent = await bodyOf(req, bodyLimit).catch(() => undefined);
   const path = req.url ?? "/";
-  const call: WireCall = { path, headers: flat(req), body: typeof text === "string" ? parsed(text) : undefined };
-  const probed = world.probe(req.method ?? "GET", call);
+  const call: WireCall = { path, headers: flat(req), body: sent ? parsed(sent.toString("utf8")) : undefined };
+  const probed = world.cassette ? null : world.probe(req.method ?? "GET", call);
   const wire = world.wires.find((w) => w.serves(req.method ?? "GET", path.split("?")[0] ?? ""));
   const entry = begin(req, probed ? "models" : (wire?.name ?? null), call.body, world.requests);
   const since = performance.now();
@@ -54,9 +57,12 @@ export async function exchange(req: IncomingMessage, res: ServerResponse, world:
   const it: Exchange = { world, wire: wire ?? world.wires[0], entry, ids, signal };
   let byUs = false;
   try {
-    if (text === undefined) throw new Error("the request broke off before its end");
-    const delivery = probed ? told(probed, signal) : await decide(it, call, text === null, wire !== undefined);
-    byUs = (await deliver(res, delivery)) === "cut";
+    if (sent === undefined) throw new Error("the request broke off before its end");
+    const answered =
+      world.cassette && sent
+        ? playing(it, world.cassette, call, sent, res)
+        : deliver(res, probed ? told(probed, signal) : await decide(it, call, sent === null, wire !== undefined));
+    byUs = (await answered) === "cut";
   } catch (error) {
     if (!signal.aborted) entry.problem = `the offline model failed: ${String(error)}`;
     byUs = !gone.signal.aborted;
@@ -97,6 +103,16 @@ const told = ({ status, body }: Probed, signal: AbortSignal): Delivery => ({
   deltaDelayMs: 0,
   signal,
 });
+
+/** The recorded answer, or a 400 that says what differs. */
+function playing(it: Exchange, cassette: Playback, call: WireCall, body: Uint8Array, res: ServerResponse): Promise<"sent" | "cut"> {
+  const { entry, signal } = it;
+  const url = `http://${call.headers.host || "localhost"}${call.path}`;
+  const taken = cassette.take({ method: entry.method, url, headers: Object.entries(call.headers), body });
+  if ("problem" in taken) return deliver(res, refusal(it, { status: 400, message: taken.problem }, taken.problem));
+  entry.turn = taken.index;
+  return play(res, taken.response, signal);
+}
 
 async function decide(it: Exchange, call: WireCall, tooLarge: boolean, served: boolean): Promise<Delivery> {
   const { wire, entry, world } = it;

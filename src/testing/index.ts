@@ -1,4 +1,8 @@
 /** Test doubles that are real on the outside: the offline model speaks the vendors' wires over HTTP. */
+
+export type { CassetteBody, CassetteRequest } from "./cassette/canonical.ts";
+export { type Recorder, type RecorderOptions, recorder } from "./cassette/recorder.ts";
+export { CassetteError, type CassetteResponse, type Interaction, readCassette } from "./cassette.ts";
 export { type Expected, mismatch } from "./match.ts";
 export { planner } from "./planner.ts";
 export type { LocalServer, ModelCard } from "./probes.ts";

@@ -1,5 +1,5 @@
 /** What a server says of the models it has: each vendor's list, and what local servers answer when they are probed. */
-import { unescape } from "node:querystring";
+import { unescape as decoded } from "node:querystring";
 import type { JsonObject } from "../contract/schema.ts";
 import { openaiError } from "./wires/openai.ts";
 import { createdAt, isObject, type WireCall } from "./wires/wire.ts";
@@ -41,7 +41,7 @@ export function probes(models: readonly (string | ModelCard)[], local: LocalServ
     const own = local && method === (path === "/api/show" ? "POST" : "GET") ? ownOf[local](path, call, cards) : null;
     if (own) return own;
     if (method !== "GET" || !/^\/v1(?:beta)?\/models(?:\/[^:]+)?$/.test(path)) return null;
-    const id = unescape(path.split("/models/")[1] ?? "");
+    const id = decoded(path.split("/models/")[1] ?? "");
     if (call.headers["x-goog-api-key"] || path.startsWith("/v1beta/")) return google(id, cards);
     if (call.headers["anthropic-version"]) return anthropic(id, cards);
     if (!local && !/^Bearer\s+\S/.test(call.headers.authorization ?? ""))
@@ -152,7 +152,7 @@ const lmstudio: Own = (path, _call, cards) => {
   });
   if (path === "/api/v0/models") return found({ object: "list", data: cards.map(told) });
   if (!path.startsWith("/api/v0/models/")) return null;
-  const id = unescape(path.slice("/api/v0/models/".length));
+  const id = decoded(path.slice("/api/v0/models/".length));
   const card = cards.find((one) => one.id === id);
   return card ? found(told(card)) : { status: 404, body: { error: `Model '${id}' not found` } };
 };

@@ -14,7 +14,7 @@ export interface RecordedRequest {
   readonly headers: { readonly [name: string]: string };
   /** Parsed; undefined when it is no JSON. */
   readonly body: Json | undefined;
-  /** 0-based turn of the script that answered; null when none did. */
+  /** 0-based turn of the script, or recording of the cassette, that answered; null when none did. */
   readonly turn: number | null;
   /** Status that was sent. Null when none was, and as long as the answer is open. */
   readonly status: number | null;
@@ -40,15 +40,15 @@ export function redactedHeaders(req: IncomingMessage): { [name: string]: string 
 
 export const redactedPath = (url: string): string => url.replace(/([?&](?:key|api[-_]key|access_token)=)[^&]*/gi, "$1[redacted]");
 
-/** The text of a body of at most `limit` bytes; null when it is longer. */
-export async function bodyOf(req: IncomingMessage, limit: number): Promise<string | null> {
+/** A body of at most `limit` bytes; null when it is longer. */
+export async function bodyOf(req: IncomingMessage, limit: number): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of req) {
     size += chunk.length;
     if (size <= limit) chunks.push(chunk);
   }
-  return size > limit ? null : Buffer.concat(chunks).toString("utf8");
+  return size > limit ? null : Buffer.concat(chunks);
 }
 
 export function parsed(text: string): Json | undefined {

@@ -1,11 +1,12 @@
 /** The offline model: a loopback HTTP server that speaks the vendors' wires, answers by a script, and fails on demand. */
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { type Playback, playback } from "./cassette/playback.ts";
 import { exchange, type World } from "./exchange.ts";
 import { planner } from "./planner.ts";
 import { type LocalServer, type ModelCard, probes } from "./probes.ts";
 import type { RecordedRequest } from "./recording.ts";
-import type { Script, Turn } from "./script.ts";
+import { type Script, ScriptError, type Turn } from "./script.ts";
 import { turnSource } from "./turns.ts";
 import { anthropic } from "./wires/anthropic.ts";
 import { gemini } from "./wires/gemini.ts";
@@ -16,6 +17,11 @@ import { openaiResponses } from "./wires/openai-responses.ts";
 export interface ModelOptions {
   /** Default: the offline planner, which answers questions about files with the tools it is offered. */
   readonly script?: Script;
+  /**
+   * Plays what a `recorder` wrote, in place of a script. Each recording answers one request that is equal to its own; `ignore` names
+   * paths that may differ, such as `body.metadata.user_id`. A request that fits none gets a 400 that says what differs, and `expectDone` throws.
+   */
+  readonly cassette?: string | { readonly file: string; readonly ignore: readonly string[] };
   /** Default 0: one that is free. */
   readonly port?: number;
   /** Laid under every turn. */
@@ -55,14 +61,24 @@ export class ModelMismatch extends Error {
   }
 }
 
-/** Starts the offline model on 127.0.0.1. @throws ScriptError when the script is malformed; the system's error when the port is taken. */
+const playsCassette = (): ScriptError => new ScriptError("script", "the model plays a cassette; start another one for a script");
+
+async function loaded({ script, cassette }: ModelOptions): Promise<Playback | null> {
+  if (cassette === undefined) return null;
+  if (script !== undefined) throw playsCassette();
+  return typeof cassette === "string" ? playback(cassette) : playback(cassette.file, cassette.ignore);
+}
+
+/** Starts the offline model on 127.0.0.1. @throws ScriptError when the script is malformed, CassetteError when the cassette is; the system's error when the port is taken. */
 export async function startModel(options: ModelOptions = {}): Promise<OfflineModel> {
   const turns = turnSource(options.script ?? planner, options.defaults ?? {});
+  const cassette = await loaded(options);
   const closing = new AbortController();
   const dialect: Dialect = { local: options.local !== undefined, reasoning: options.chat_reasoning ?? "reasoning_content" };
   const world: World = {
     wires: [anthropic, openaiResponses(dialect), openaiChat(dialect), gemini],
     turns,
+    cassette,
     probe: probes(options.models ?? ["offline-model"], options.local),
     requests: [],
     closing: closing.signal,
@@ -93,14 +109,20 @@ export async function startModel(options: ModelOptions = {}): Promise<OfflineMod
   return {
     url: `http://127.0.0.1:${address.port}`,
     requests: world.requests,
-    script: turns.replace,
-    push: (...more) => turns.push(more),
+    script(script) {
+      if (cassette) throw playsCassette();
+      turns.replace(script);
+    },
+    push(...more) {
+      if (cassette) throw playsCassette();
+      turns.push(more);
+    },
     idle,
     close,
     [Symbol.asyncDispose]: close,
     expectDone() {
       const odd = world.requests.filter((r) => r.problem !== null).map((r) => `request ${r.index} (${r.method} ${r.path}): ${r.problem}`);
-      const left = turns.left().map((index) => `turn ${index} was not asked for`);
+      const left = cassette?.left() ?? turns.left().map((index) => `turn ${index} was not asked for`);
       if (odd.length || left.length) throw new ModelMismatch([...odd, ...left]);
     },
   };

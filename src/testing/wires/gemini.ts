@@ -1,5 +1,5 @@
 /** Gemini's wire: POST /v1beta/models/MODEL:generateContent and :streamGenerateContent?alt=sse, and the same under /v1/. */
-import { unescape } from "node:querystring";
+import { unescape as decoded } from "node:querystring";
 import type { Json, JsonObject } from "../../contract/schema.ts";
 import { blocksOfTurn, type Said, spokenOf, stopOfTurn, usageOfTurn } from "../said.ts";
 import type { Asked, Part, StopReason, Turn } from "../script.ts";
@@ -61,7 +61,7 @@ function read(call: WireCall): Asked {
   const config = isObject(body.toolConfig) ? body.toolConfig.functionCallingConfig : undefined;
   const names = objects(body.tools).flatMap((tool) => objects(tool.functionDeclarations).map((f) => String(f.name)));
   return {
-    model: unescape(model),
+    model: decoded(model),
     stream: method === "streamGenerateContent",
     system: textOf(body.systemInstruction),
     messages: messagesOf(objects(body.contents)),
