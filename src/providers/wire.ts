@@ -68,8 +68,8 @@ export interface Reading {
 
 /** Throws `APIError`; what comes after the answer's end is ignored. */
 export interface StreamReader {
-  /** The data of the next event. */
-  take(data: string): void;
+  /** The data of the next event. Called without its object. */
+  readonly take: (data: string) => void;
   /** The wire has ended: for wires without an end mark. */
   end?(): void;
   /** The answer is whole. */
@@ -228,7 +228,7 @@ async function* read(exchange: Exchange, answer: HttpAnswer): AsyncGenerator<rea
     return yield told(exchange);
   }
   const reader = wire.reader(reading);
-  const events = sseReader((data) => reader.take(data));
+  const events = sseReader(reader.take);
   const settle = () => {
     exchange.over = reader.finished;
     if (reader.finished) answer.release();
