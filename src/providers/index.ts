@@ -4,6 +4,7 @@ import type { Logger } from "../contract/services.ts";
 import type { AnthropicOptions } from "./anthropic.ts";
 import type { ClaudeCodeOptions } from "./claude-code/client.ts";
 import type { ProviderCredentials } from "./credentials.ts";
+import type { GoogleOptions } from "./google.ts";
 import type { ProviderTimeouts } from "./timeouts.ts";
 
 /** What every provider may be given; each takes what it understands. */
@@ -21,6 +22,7 @@ export const providers = {
   claude_code_cli: async (options: ClaudeCodeOptions = {}): Promise<Provider> =>
     (await import("./claude-code/client.ts")).claudeCodeCli(options),
   anthropic: async (options: AnthropicOptions = {}): Promise<Provider> => (await import("./anthropic.ts")).anthropic(options),
+  google: async (options: GoogleOptions = {}): Promise<Provider> => (await import("./google.ts")).google(options),
 } as const satisfies { readonly [name: string]: (options?: ProviderOptions) => Promise<Provider> };
 export type ProviderName = keyof typeof providers;
 
@@ -28,5 +30,6 @@ export type { AnthropicOptions } from "./anthropic.ts";
 export { capabilities } from "./capabilities.ts";
 export type { ClaudeCodeOptions } from "./claude-code/client.ts";
 export { CredentialBundle, type ProviderCredentials } from "./credentials.ts";
+export type { GoogleOptions } from "./google.ts";
 export { createPricing, PRICES, type PriceTable } from "./pricing.ts";
 export type { ProviderTimeouts } from "./timeouts.ts";
