@@ -59,13 +59,11 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
         return failure("access_denied", `"${name}" may not run: ${verdict.reason}`, { tool_name: name, reason: verdict.reason });
     }
     door.signal.throwIfAborted();
-    const context = (signal: () => AbortSignal): ToolContext => ({
+    const context = (signal: AbortSignal): ToolContext => ({
       ...place,
       emit: door.emit,
       step: door.step,
-      get signal() {
-        return signal();
-      },
+      signal,
       sessionId: state.sessionId,
       toolUseId: call.tool_use_id,
       shared: state.shared,
@@ -150,32 +148,21 @@ const unreadable = (name: string, raw: string): ToolResult => {
 
 /**
  * The work's result; or, as soon as the signal aborts or the tool's time is over, a rejection. Work that does not listen to its signal goes
- * on unheard. That signal is made when it is asked for: most tools do not.
+ * on unheard.
  */
-const bounded = <T>(work: (signal: () => AbortSignal) => T | Promise<T>, tool: Tool, signal: AbortSignal, clock: Clock): T | Promise<T> => {
+const bounded = <T>(work: (signal: AbortSignal) => T | Promise<T>, tool: Tool, signal: AbortSignal, clock: Clock): T | Promise<T> => {
   const { timeoutMs = LONGEST_MS } = tool;
-  let own: AbortController | undefined;
-  let over: { readonly reason: unknown } | undefined;
-  const result = work(() => {
-    own ??= new AbortController();
-    if (over) own.abort(over.reason);
-    return own.signal;
-  });
+  const own = new AbortController();
+  const result = work(timeoutMs ? own.signal : signal);
   if (!(result instanceof Promise)) return result;
-  return new Promise((ok, no) => {
-    const stop = (reason: unknown) => {
-      over = { reason };
-      own?.abort(reason);
-      no(reason);
-    };
-    const onAbort = () => stop(signal.reason);
-    if (signal.aborted) return onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    const inTime = timeoutMs ? clock.after(timeoutMs, () => stop(late(tool.name, timeoutMs))) : undefined;
-    result.then(ok, no).finally(() => {
-      signal.removeEventListener("abort", onAbort);
-      inTime?.();
-    });
+  if (!timeoutMs) return orAbort(result, signal);
+  const stop = () => own.abort(signal.reason);
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
+  const inTime = clock.after(timeoutMs, () => own.abort(late(tool.name, timeoutMs)));
+  return orAbort(result, own.signal).finally(() => {
+    signal.removeEventListener("abort", stop);
+    inTime();
   });
 };
 
@@ -184,4 +171,12 @@ const late = (name: string, ms: number) =>
     tool: name,
     code: "exec.tool.timeout",
     details: { tool_name: name, timeout_ms: ms },
+  });
+
+const orAbort = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
+  new Promise((ok, no) => {
+    const stop = () => no(signal.reason);
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+    work.then(ok, no).finally(() => signal.removeEventListener("abort", stop));
   });
