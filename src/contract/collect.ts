@@ -19,7 +19,7 @@ export interface Fold {
 export const fold = (provider: string, model: string): Fold => {
   const content: ContentBlock[] = [];
   let open: Open | undefined;
-  let head = { model, id: "" };
+  let head = { model, id: "", provider };
   let usage = noUsage;
   let stop: { reason: string; sequence: string | null } | undefined;
   const sealed = (block: Open): ContentBlock =>
@@ -58,7 +58,7 @@ export const fold = (provider: string, model: string): Fold => {
           content.push(event.block);
           break;
         case "start":
-          head = { model: event.model || model, id: event.id };
+          head = { model: event.model || model, id: event.id, provider: event.provider ?? provider };
           break;
         case "usage":
           usage = event.usage;
@@ -78,7 +78,7 @@ export const fold = (provider: string, model: string): Fold => {
       usage,
       model: head.model,
       message_id: head.id,
-      provider,
+      provider: head.provider,
     }),
     get finished() {
       return stop !== undefined;

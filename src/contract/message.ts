@@ -28,7 +28,10 @@ export type ToolResultBlock = {
 } & Cacheable;
 export type ThinkingBlock = { readonly type: "thinking"; readonly thinking: string; readonly signature?: string };
 export type RedactedThinkingBlock = { readonly type: "redacted_thinking"; readonly data: string };
-/** A block of the vendor's that we keep as it is and send back unchanged, such as a server tool's. */
+/**
+ * A block of a vendor's that no canonical one holds, kept to be sent back to that vendor and to no other. `block.provider` names it; without
+ * that the block is Anthropic's, as on its wire.
+ */
 export type OpaqueBlock = { readonly type: "opaque"; readonly block: JsonObject };
 export type ContentBlock =
   | TextBlock

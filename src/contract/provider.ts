@@ -1,7 +1,8 @@
 /** The contract of a provider: one function that streams. Waiting for the whole answer is the fold `collect`. */
-import type { ContentBlock, Message, ToolUseBlock } from "./message.ts";
+import type { ErrorCode } from "./errors.ts";
+import type { ContentBlock, Message, ToolResultBlock, ToolUseBlock } from "./message.ts";
 import type { Json, JsonObject } from "./schema.ts";
-import type { SystemPrompt, ToolChoice } from "./state.ts";
+import type { PendingToolCall, SystemPrompt, ToolChoice } from "./state.ts";
 import type { ToolSpec } from "./tool.ts";
 import type { Usage } from "./usage.ts";
 
@@ -33,7 +34,32 @@ export interface ModelRequest {
   readonly outputSchema: JsonObject | null;
   /** What the call is for: "api", "s02.compact", … It stands in events and logs, not on the wire. */
   readonly purpose: string;
+  /** The session that asks, for backends that keep a conversation. Empty: none. */
+  readonly sessionId: string;
+  /** Names the cacheable prefix, for vendors that route by a key. Empty: none. */
+  readonly cacheKey: string;
 }
+
+const PLAIN = {
+  system: "",
+  systemVolatile: "",
+  temperature: null,
+  topP: null,
+  topK: null,
+  stopSequences: null,
+  tools: [],
+  toolChoice: null,
+  thinking: null,
+  stream: true,
+  cache: null,
+  outputSchema: null,
+  purpose: "",
+  sessionId: "",
+  cacheKey: "",
+} as const satisfies Partial<ModelRequest>;
+type Needed = "model" | "messages" | "maxTokens";
+/** A request in which nothing is asked for but what is given. */
+export const modelRequest = (given: Pick<ModelRequest, Needed> & Partial<ModelRequest>): ModelRequest => ({ ...PLAIN, ...given });
 
 export interface Thinking {
   readonly type: "enabled" | "adaptive" | "disabled";
@@ -47,8 +73,10 @@ export interface Thinking {
  * stream that did not throw.
  */
 export type ModelEvent =
-  /** The answer has begun. */
-  | { readonly type: "start"; readonly model: string; readonly id: string; readonly requestId?: string | null }
+  /** The answer has begun. `provider`: who answers, when it is not the one that was asked. */
+  | { readonly type: "start"; readonly model: string; readonly id: string; readonly requestId?: string | null; readonly provider?: string }
+  /** Another one is asked in place of one that failed, before anything was said. Becomes the event `api.failover`. */
+  | { readonly type: "failover"; readonly from: Hop; readonly to: Hop; readonly code: ErrorCode; readonly message: string }
   /** A piece of the text of block `index`. */
   | { readonly type: "text"; readonly index: number; readonly text: string }
   /** A piece of the model's thinking; the signature comes with the last piece, whose text may be empty. */
@@ -83,6 +111,9 @@ export type ModelEvent =
   /** The answer is whole. */
   | { readonly type: "finish"; readonly stopReason: string; readonly stopSequence?: string | null };
 
+/** One target of a route. `account`: its label, never its key. */
+export type Hop = { readonly provider: string; readonly model: string; readonly account: string };
+
 export type ClientNotice = "feature_unsupported" | "parameter_dropped" | "drift_healed" | "unknown_wire_shape" | "tool_args_repaired";
 
 /** A whole answer, as the state keeps it. */
@@ -116,6 +147,7 @@ export interface ClientCapabilities {
   readonly supports_cost_usage: boolean;
   readonly supports_vision: boolean;
   readonly supports_vision_tool_results: boolean;
+  readonly supports_documents: boolean;
   readonly supports_prompt_caching: boolean;
   readonly is_subprocess: boolean;
   readonly requires_workspace: boolean;
@@ -124,6 +156,23 @@ export interface ClientCapabilities {
   readonly drops: readonly string[];
 }
 
+/** The session's own tools, for a backend that runs a loop by itself (`supports_mcp_passthrough`). */
+export interface SessionTools {
+  readonly specs: readonly ToolSpec[];
+  /** Through the dispatcher that stage 10 uses. A failure is a result; rejects on abort only. */
+  call(call: PendingToolCall, signal: AbortSignal): Promise<ToolResultBlock>;
+  /** Whether the backend may run a tool of its own: a question for the host's permission path and, at its end, a person. */
+  approve(call: PendingToolCall, signal: AbortSignal): Promise<{ readonly allow: boolean; readonly reason: string }>;
+}
+export interface StreamOptions {
+  readonly signal: AbortSignal;
+  /** Given by stage 6; a call beside the conversation has none. */
+  readonly tools?: SessionTools | undefined;
+}
+
+/** A model as its provider knows it. Null: not known. */
+export type ModelInfo = { readonly id: string; readonly contextWindow: number | null; readonly maxOutput: number | null };
+
 export interface Provider {
   readonly name: string;
   readonly capabilities: ClientCapabilities;
@@ -131,7 +180,11 @@ export interface Provider {
    * Throws `APIError` with code, status, request id and the provider's own waiting time. Ends the request and its socket when the signal
    * aborts or when the consumer stops. Ends with `finish`, or throws: `exec.api.stream_incomplete` when the wire broke off.
    */
-  stream(request: ModelRequest, options: { readonly signal: AbortSignal }): AsyncIterable<ModelEvent>;
+  stream(request: ModelRequest, options: StreamOptions): AsyncIterable<ModelEvent>;
+  /** The models that it offers, asked of the vendor. Throws `APIError` as `stream` does. */
+  models?(options: { readonly signal: AbortSignal }): Promise<readonly ModelInfo[]>;
+  /** Tokens that a request and its answer may fill together, by what is known without asking; null when it is not known. */
+  window?(model: string): number | null;
   /** Opens what takes time: imports, connections. Never blocks a turn. */
   warmup?(): Promise<void>;
   close?(): Promise<void>;

@@ -44,6 +44,7 @@ export const anthropic = (options: AnthropicOptions = {}): Provider => {
       supports_top_k: sampling,
       supports_structured_output: true,
       supports_vision: true,
+      supports_documents: true,
       supports_prompt_caching: true,
       drops: sampling ? [] : ["temperature", "top_p", "top_k"],
     }),

@@ -17,6 +17,7 @@ const DEFAULTS: ClientCapabilities = {
   supports_cost_usage: false,
   supports_vision: false,
   supports_vision_tool_results: true,
+  supports_documents: false,
   supports_prompt_caching: false,
   is_subprocess: false,
   requires_workspace: false,

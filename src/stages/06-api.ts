@@ -66,6 +66,7 @@ export const api = defineStage({
     "stream",
     "iteration",
     "sessionId",
+    "cacheKey",
     "turn",
     "shared",
     "toolCallsTotal",

@@ -27,6 +27,7 @@ const CAPABILITIES: ClientCapabilities = {
   supports_token_usage: true,
   supports_cost_usage: true,
   supports_vision: true,
+  supports_documents: true,
   supports_vision_tool_results: true,
   supports_prompt_caching: true,
   is_subprocess: false,

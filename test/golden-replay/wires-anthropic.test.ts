@@ -182,6 +182,8 @@ const requestOf = ({ model_config: c, low_level_request_fields: low, ...r }: Rec
     cache: null,
     outputSchema: format?.json_schema ?? null,
     purpose: "api",
+    sessionId: "",
+    cacheKey: "",
   };
 };
 

@@ -27,6 +27,8 @@ const plain: ModelRequest = {
   cache: null,
   outputSchema: null,
   purpose: "api",
+  sessionId: "",
+  cacheKey: "",
 };
 const turn: Turn = {
   thinking: { text: "hm", signature: "s" },

@@ -23,6 +23,8 @@ export const plain: ModelRequest = {
   cache: null,
   outputSchema: null,
   purpose: "api",
+  sessionId: "",
+  cacheKey: "",
 };
 
 export interface Play {

@@ -30,6 +30,8 @@ const plain: ModelRequest = {
   cache: null,
   outputSchema: null,
   purpose: "api",
+  sessionId: "",
+  cacheKey: "",
 };
 const said = (role: Message["role"], content: Message["content"]): Message => ({ id: "x", origin: "user", role, content });
 const hi: Content = { role: "user", parts: [{ text: "Say hi" }] };

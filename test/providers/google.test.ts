@@ -26,6 +26,8 @@ const plain: ModelRequest = {
   cache: null,
   outputSchema: null,
   purpose: "api",
+  sessionId: "",
+  cacheKey: "",
 };
 const turn: Turn = { thinking: "hm", text: "Héllo, 日本 😀!", chunk_size: 3, tool_calls: [{ id: "c", name: "f", input: { a: "é" } }] };
 const providerOf = (at: { url: string }, options: GoogleOptions = {}): Promise<Provider> =>

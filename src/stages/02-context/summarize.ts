@@ -3,7 +3,7 @@ import { fold } from "../../contract/collect.ts";
 import { asError } from "../../contract/errors.ts";
 import type { ModelSettings } from "../../contract/manifest.ts";
 import { type ContentBlock, type Message, textOf } from "../../contract/message.ts";
-import type { ModelRequest, ModelResponse } from "../../contract/provider.ts";
+import { type ModelRequest, type ModelResponse, modelRequest } from "../../contract/provider.ts";
 import type { Services } from "../../contract/services.ts";
 import type { Call } from "../../contract/strategy.ts";
 import { noUsage, type Usage } from "../../contract/usage.ts";
@@ -67,26 +67,21 @@ export const summarizeWith = async (
   return { summary, ...(spent ? { spent } : {}) };
 };
 
-const requestFor = (text: string, model: string, o: Partial<ModelSettings>): ModelRequest => ({
-  model,
-  messages: [{ id: "s02.compact", origin: "note", role: "user", content: text }],
-  system: "",
-  systemVolatile: "",
-  maxTokens: o.max_tokens ?? MAX_TOKENS,
-  temperature: o.temperature ?? null,
-  topP: o.top_p ?? null,
-  topK: o.top_k ?? null,
-  stopSequences: o.stop_sequences ?? null,
-  tools: [],
-  toolChoice: null,
-  thinking: o.thinking_enabled
-    ? { type: o.thinking_type ?? "enabled", budgetTokens: o.thinking_budget_tokens ?? 10000, display: o.thinking_display ?? null }
-    : null,
-  stream: false,
-  cache: null,
-  outputSchema: null,
-  purpose: "s02.compact",
-});
+const requestFor = (text: string, model: string, o: Partial<ModelSettings>): ModelRequest =>
+  modelRequest({
+    model,
+    messages: [{ id: "s02.compact", origin: "note", role: "user", content: text }],
+    maxTokens: o.max_tokens ?? MAX_TOKENS,
+    temperature: o.temperature ?? null,
+    topP: o.top_p ?? null,
+    topK: o.top_k ?? null,
+    stopSequences: o.stop_sequences ?? null,
+    thinking: o.thinking_enabled
+      ? { type: o.thinking_type ?? "enabled", budgetTokens: o.thinking_budget_tokens ?? 10000, display: o.thinking_display ?? null }
+      : null,
+    stream: false,
+    purpose: "s02.compact",
+  });
 
 /** The conversation as text: what was said, which tools were called, what they answered. */
 export const transcript = (messages: readonly Message[]): string => {

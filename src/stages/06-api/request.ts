@@ -16,7 +16,10 @@ const SETTINGS = {
   thinking_display: "thinkingDisplay",
 } as const satisfies Record<keyof ModelSettings, keyof State>;
 type Settings = Pick<State, (typeof SETTINGS)[keyof ModelSettings]>;
-type Prompt = Pick<State, "messages" | "system" | "systemVolatile" | "tools" | "toolChoice" | "cacheMarks" | "outputSchema">;
+type Prompt = Pick<
+  State,
+  "messages" | "system" | "systemVolatile" | "tools" | "toolChoice" | "cacheMarks" | "outputSchema" | "sessionId" | "cacheKey"
+>;
 
 /** What the override does not set stays as the state has it. */
 export const overridden = <S extends Settings>(state: S, override: Partial<ModelSettings> | null): S => {
@@ -46,6 +49,8 @@ export const requestOf = (state: Settings & Prompt, stream: boolean): ModelReque
     cache: tools || system || messages.length ? state.cacheMarks : null,
     outputSchema: state.outputSchema,
     purpose: "api",
+    sessionId: state.sessionId,
+    cacheKey: state.cacheKey,
   };
 };
 
