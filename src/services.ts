@@ -18,8 +18,9 @@ import { ToolRegistry } from "./tools/registry.ts";
 export type ProviderSource = Provider | ((options: ProviderOptions) => Provider | Promise<Provider>);
 
 export interface Environment {
+  /** Default: what the environment holds (`CredentialBundle.fromEnvironment()`). With a bundle the environment is not looked at. */
   readonly credentials?: CredentialBundle;
-  /** The key of the manifest's provider: short for `credentials`. */
+  /** The key of the manifest's provider; wins over `credentials`. */
   readonly apiKey?: string | undefined;
   /** As the vendor's SDK takes it: without a path for "anthropic". */
   readonly baseUrl?: string | undefined;
@@ -84,7 +85,7 @@ export const wire = (env: Environment, tools: JsonObject, provider: string): Wir
   const id = env.id ?? randomIds();
   const open = new Map<string, Provider | Promise<Provider>>();
   const values = new Map<string, Json>();
-  const bundle = env.credentials ?? new CredentialBundle({});
+  const bundle = env.credentials ?? CredentialBundle.fromEnvironment();
 
   const load = (name: string, options: { baseUrl?: string; timeoutMs?: number }): Provider | Promise<Provider> => {
     const own = env.providers?.[name];
@@ -102,8 +103,8 @@ export const wire = (env: Environment, tools: JsonObject, provider: string): Wir
     const mine = name === provider ? { apiKey: env.apiKey, baseUrl: env.baseUrl } : {};
     return make({
       ...credentials,
-      apiKey: credentials?.apiKey || mine.apiKey,
-      baseUrl: options.baseUrl || credentials?.baseUrl || mine.baseUrl,
+      ...(mine.apiKey ? { apiKey: mine.apiKey, authToken: undefined } : {}),
+      baseUrl: options.baseUrl || mine.baseUrl || credentials?.baseUrl,
       fetch: env.fetch,
       timeoutMs: options.timeoutMs || undefined,
       log,

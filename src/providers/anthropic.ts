@@ -5,7 +5,7 @@ import { bodyOf } from "./anthropic-body.ts";
 import { failureOf, refusedField } from "./anthropic-errors.ts";
 import { sayMessage, streamReader } from "./anthropic-events.ts";
 import { capabilities } from "./capabilities.ts";
-import type { ProviderCredentials } from "./credentials.ts";
+import { type ProviderCredentials, secretsOf } from "./credentials.ts";
 import { list, text } from "./json.ts";
 import { resolveAlias } from "./models.ts";
 import { type ProviderTimeouts, timeoutsOf } from "./timeouts.ts";
@@ -27,8 +27,7 @@ const LEGACY = "2023-06-01";
 const NAME = "anthropic";
 
 /**
- * The key is `apiKey`, else ANTHROPIC_API_KEY (or `authToken`, ANTHROPIC_AUTH_TOKEN); the address `baseUrl`, else ANTHROPIC_BASE_URL, without
- * `/v1`. Without a key the first request throws `exec.api.no_client`.
+ * The key is `apiKey` or `authToken`; the address `baseUrl`, without `/v1`. Without a key the first request throws `exec.api.no_client`.
  */
 export const anthropic = (options: AnthropicOptions = {}): Provider => {
   const version = options.apiVersion ?? (text(options.extras?.api_version) || "2026-10-21");
@@ -63,29 +62,30 @@ export const anthropic = (options: AnthropicOptions = {}): Provider => {
     whole: sayMessage,
     failure: failureOf,
     drift: refusedField,
-    secrets: () => Object.values(keysOf(options)),
+    secrets: () => secretsOf(options),
   });
 };
 
-const addressOf = ({ baseUrl }: AnthropicOptions): string =>
-  (baseUrl || process.env.ANTHROPIC_BASE_URL || "https://api.anthropic.com").replace(/\/+$/, "");
+const addressOf = ({ baseUrl }: AnthropicOptions): string => (baseUrl || "https://api.anthropic.com").replace(/\/+$/, "");
 
 /** As a header bears them: without the line break that a key read from a file has. */
-const keysOf = ({ apiKey, authToken }: AnthropicOptions): { readonly key: string; readonly token: string } => {
-  const given = { key: apiKey?.trim() ?? "", token: authToken?.trim() ?? "" };
-  if (given.key || given.token) return given;
-  return { key: process.env.ANTHROPIC_API_KEY?.trim() ?? "", token: process.env.ANTHROPIC_AUTH_TOKEN?.trim() ?? "" };
-};
+const keysOf = ({ apiKey, authToken }: AnthropicOptions): { readonly key: string; readonly token: string } => ({
+  key: apiKey?.trim() ?? "",
+  token: authToken?.trim() ?? "",
+});
 
 const headersOf = (options: AnthropicOptions, version: string): { readonly [name: string]: string } => {
   const { key, token } = keysOf(options);
   const own: { [name: string]: string } = {};
   for (const [name, value] of Object.entries(options.defaultHeaders ?? {})) own[name.toLowerCase()] = value;
   if (!key && !token && !own.authorization && !own["x-api-key"])
-    throw new APIError("anthropic has no credentials. Give `apiKey` (or `authToken`), or set ANTHROPIC_API_KEY.", {
-      code: "exec.api.no_client",
-      details: { provider: NAME },
-    });
+    throw new APIError(
+      "anthropic has no credentials. Give `apiKey` (or `authToken`), or set ANTHROPIC_API_KEY for `CredentialBundle.fromEnvironment()`.",
+      {
+        code: "exec.api.no_client",
+        details: { provider: NAME },
+      },
+    );
   const betas = [...(options.betas ?? list(options.extras?.betas).map(text)), ...(own["anthropic-beta"] ? [own["anthropic-beta"]] : [])];
   return {
     accept: "application/json",

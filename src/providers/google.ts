@@ -2,7 +2,7 @@
 import { APIError } from "../contract/errors.ts";
 import type { ModelRequest, Provider } from "../contract/provider.ts";
 import { capabilities } from "./capabilities.ts";
-import type { ProviderCredentials } from "./credentials.ts";
+import { type ProviderCredentials, secretsOf } from "./credentials.ts";
 import { bodyOf } from "./google-body.ts";
 import { failureOf, REQUEST_ID, refusedField } from "./google-errors.ts";
 import { sayAnswer, streamReader } from "./google-events.ts";
@@ -23,8 +23,8 @@ export interface GoogleOptions extends Pick<ProviderCredentials, "apiKey" | "aut
 const NAME = "google";
 
 /**
- * The key is `apiKey`, else GOOGLE_API_KEY, else GEMINI_API_KEY (or `authToken`, sent as a bearer token); the address `baseUrl`, else
- * GOOGLE_GEMINI_BASE_URL, without the version. Without a key the first request throws `exec.api.no_client`.
+ * The key is `apiKey`, or `authToken`, sent as a bearer token; the address `baseUrl`, without the version. Without a key the first request
+ * throws `exec.api.no_client`.
  */
 export const google = (options: GoogleOptions = {}): Provider => {
   const version = options.apiVersion ?? (text(options.extras?.api_version) || "v1beta");
@@ -55,7 +55,7 @@ export const google = (options: GoogleOptions = {}): Provider => {
     whole: sayAnswer,
     failure: failureOf,
     drift: refusedField,
-    secrets: () => Object.values(keysOf(options)),
+    secrets: () => secretsOf(options),
   });
 };
 
@@ -65,25 +65,26 @@ const methodOf = ({ model, stream }: ModelRequest): string => {
   return `${name}:${stream ? "streamGenerateContent?alt=sse" : "generateContent"}`;
 };
 
-const addressOf = ({ baseUrl }: GoogleOptions): string =>
-  (baseUrl || process.env.GOOGLE_GEMINI_BASE_URL || "https://generativelanguage.googleapis.com").replace(/\/+$/, "");
+const addressOf = ({ baseUrl }: GoogleOptions): string => (baseUrl || "https://generativelanguage.googleapis.com").replace(/\/+$/, "");
 
 /** As a header bears them: without the line break that a key read from a file has. */
-const keysOf = ({ apiKey, authToken }: GoogleOptions): { readonly key: string; readonly token: string } => {
-  const given = { key: apiKey?.trim() ?? "", token: authToken?.trim() ?? "" };
-  if (given.key || given.token) return given;
-  return { key: process.env.GOOGLE_API_KEY?.trim() || process.env.GEMINI_API_KEY?.trim() || "", token: "" };
-};
+const keysOf = ({ apiKey, authToken }: GoogleOptions): { readonly key: string; readonly token: string } => ({
+  key: apiKey?.trim() ?? "",
+  token: authToken?.trim() ?? "",
+});
 
 const headersOf = (options: GoogleOptions): { readonly [name: string]: string } => {
   const { key, token } = keysOf(options);
   const own: { [name: string]: string } = {};
   for (const [name, value] of Object.entries(options.defaultHeaders ?? {})) own[name.toLowerCase()] = value;
   if (!key && !token && !own.authorization && !own["x-goog-api-key"])
-    throw new APIError("google has no credentials. Give `apiKey` (or `authToken`), or set GOOGLE_API_KEY or GEMINI_API_KEY.", {
-      code: "exec.api.no_client",
-      details: { provider: NAME },
-    });
+    throw new APIError(
+      "google has no credentials. Give `apiKey` (or `authToken`), or set GOOGLE_API_KEY or GEMINI_API_KEY for `CredentialBundle.fromEnvironment()`.",
+      {
+        code: "exec.api.no_client",
+        details: { provider: NAME },
+      },
+    );
   return {
     accept: "*/*",
     "content-type": "application/json",
