@@ -4,6 +4,7 @@ import { nearest } from "./contract/nearest.ts";
 import { check } from "./contract/schema.ts";
 import type { State } from "./contract/state.ts";
 import { MODEL } from "./manifest/settings.ts";
+import { type OutputSchema, outputFindings } from "./output.ts";
 
 /** Settings for one run; they win over everything else, and each is told by the event `config.override_applied`. */
 export interface ModelOverrides {
@@ -50,7 +51,7 @@ const PIPELINE_OPTIONS = [
   "random",
   "id",
 ] as const;
-const RUN_OPTIONS = ["signal", "state", "messages", "sessionId", "overrides", "maxTurnMs", "onResult"] as const;
+const RUN_OPTIONS = ["signal", "state", "messages", "sessionId", "overrides", "maxTurnMs", "onResult", "output"] as const;
 
 const unknown = (given: object, known: readonly string[], path: string): Finding[] =>
   Object.keys(given)
@@ -82,11 +83,16 @@ export const pipelineFindings = (options: object): Finding[] => [
 ];
 
 /** Throws `ConfigError` for options of a run that are wrong. */
-export const checkRun = (options: { readonly overrides?: ModelOverrides; readonly [key: string]: unknown }): void => {
+export const checkRun = (options: {
+  readonly overrides?: ModelOverrides;
+  readonly output?: OutputSchema;
+  readonly [key: string]: unknown;
+}): void => {
   const findings = [
     ...unknown(options, RUN_OPTIONS, "options"),
     ...positive(options, ["maxTurnMs"], "options"),
     ...(options.overrides ? overrideFindings(options.overrides) : []),
+    ...(options.output === undefined ? [] : outputFindings(options.output)),
   ];
   if (findings.length) throw new ConfigError(findings);
 };

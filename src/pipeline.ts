@@ -7,6 +7,7 @@ import { asJson, type MessageInput } from "./contract/message.ts";
 import { fields, type Json, oneOf } from "./contract/schema.ts";
 import type { Stage } from "./contract/stage.ts";
 import { beginTurn, newState, type State } from "./contract/state.ts";
+import type { StandardSchema } from "./contract/tool.ts";
 import { compile } from "./engine/compile.ts";
 import { describe, type StageDescription } from "./engine/describe.ts";
 import { type Bus, createBus, type End, type Handler, type Tap } from "./engine/events.ts";
@@ -16,6 +17,7 @@ import { type Run, runTurn } from "./engine/run.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
 import { type Settings, settingsOf } from "./manifest/settings.ts";
 import { checkRun, type ModelOverrides, overridesOf, pipelineFindings } from "./options.ts";
+import { type OutputSchema, outputOf, wantedOf } from "./output.ts";
 import { bill, type RunResult, resultOf } from "./result.ts";
 import { type Environment, type Wiring, wire } from "./services.ts";
 import { api } from "./stages/06-api.ts";
@@ -45,6 +47,11 @@ export interface RunOptions {
   readonly sessionId?: string;
   readonly overrides?: ModelOverrides;
   readonly maxTurnMs?: number;
+  /**
+   * What the answer must match: a Standard Schema (zod, valibot, …) or a JSON Schema. The model is asked again when it does not
+   * (`max_output_asks` of stage 9); a turn that ends without a match rejects with `exec.output.invalid`.
+   */
+  readonly output?: OutputSchema;
   /** Told once, before the terminal event, however the turn ends. */
   readonly onResult?: (result: RunResult) => void;
 }
@@ -93,6 +100,8 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /** Runs one turn. Rejects for a failure, a refusal by a guard, or an abort; the error's `result` is then a `RunResult` too. */
+  run<O>(input: unknown, options: RunOptions & { readonly output: StandardSchema<O> }): Promise<RunResult<O>>;
+  run(input: unknown, options?: RunOptions): Promise<RunResult>;
   async run(input: unknown, options: RunOptions = {}): Promise<RunResult> {
     return this.#turn(input, options, this.#wiring.services.id("run_"));
   }
@@ -233,9 +242,13 @@ export class Pipeline implements AsyncDisposable {
       run.publish("config.override_applied", "", { field, value, source: "per_run" });
     try {
       await runTurn(run);
-      const result = resultOf(run, true);
+      const output = options.output && (await outputOf(options.output, run.state.structuredOutput, run.state.structuredOutputError));
+      const result = { ...resultOf(run, true), ...(options.output ? { output: output as Json } : {}) };
       options.onResult?.(result);
-      run.publish("pipeline.complete", "", { result: { text: result.text, output: result.output }, ...bill(run) });
+      run.publish("pipeline.complete", "", {
+        result: { text: result.text, output: options.output ? run.state.structuredOutput : result.output },
+        ...bill(run),
+      });
       return result;
     } catch (thrown) {
       const error = asError(thrown);
@@ -253,13 +266,14 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /** The state in which the turn begins. */
-  #begin(input: unknown, { state, messages, sessionId, overrides = {} }: RunOptions): State {
+  #begin(input: unknown, { state, messages, sessionId, overrides = {}, output }: RunOptions): State {
     const { services } = this.#wiring;
     const from = beginTurn(state ?? newState());
     return {
       ...from,
       ...this.#settings,
       ...overridesOf(overrides).state,
+      outputSchema: wantedOf(output),
       pipelineId: from.pipelineId || services.id("pl_"),
       sessionId: sessionId ?? from.sessionId,
       primaryProvider: providerOf(this.#document),

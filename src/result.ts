@@ -4,12 +4,12 @@ import type { LoopDecision, State } from "./contract/state.ts";
 import { summarizeUsage } from "./contract/usage.ts";
 import type { Run } from "./engine/run.ts";
 
-export interface RunResult {
+export interface RunResult<O = Json> {
   /** False when the turn broke or ended with an error. */
   readonly success: boolean;
   readonly text: string;
-  /** What stage 21 made of it, or the text. */
-  readonly output: Json;
+  /** With the option `output`: the answer as that schema makes it. Else what stage 21 made of it, or the text. */
+  readonly output: O;
   /** The provider's reason of the last answer; empty without one. */
   readonly stopReason: string;
   readonly decision: LoopDecision;

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { Fields, Provider, Stage, State, Strategy } from "geny-executor";
+import { type Fields, noUsage, type Provider, type Stage, type State, type Strategy } from "geny-executor";
 import { PIPELINE } from "geny-executor/stages";
 import { runStage, testServices } from "geny-executor/testing";
 
@@ -50,6 +50,13 @@ const services = testServices({
 /** States in which one branch or another looks at its settings. */
 const STATES: Partial<State>[] = [
   { input: "hi" },
+  {
+    outputSchema: {},
+    lastApiResponse: {
+      ...{ content: [{ type: "text", text: "no JSON" }], stop_reason: "end_turn", stop_sequence: null, message_id: "" },
+      ...{ model: "m", provider: "p", usage: noUsage },
+    },
+  },
   { messages: [{ id: "1", origin: "user", role: "user", content: "x".repeat(20_000) }] },
   { thinkingEnabled: true, needsReflection: true, tools: [{ name: "t", description: "", input_schema: {} }] },
   { tools: [{ name: "t", description: "", input_schema: {} }] },

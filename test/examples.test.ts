@@ -29,6 +29,10 @@ const CASES: Record<string, { script: Turn[]; prints: RegExp[] }> = {
   errors: { script: [], prints: [/exec\.stage\.guard_rejected: cost_budget/] },
   events: { script: [{ text: "Hi." }], prints: [/enter api/, /api\.request/, /again 0 pipeline\.start/, /again \d+ pipeline\.complete/] },
   streaming: { script: [{ text: "144" }], prints: [/144/, /total_cost_usd/] },
+  "structured-output": {
+    script: [{ text: "Paris has 2.1 million." }, { text: '{"city":"Paris","inhabitants":2100000}' }],
+    prints: [/asked again: no JSON/, /city: 'Paris', inhabitants: 2100000/],
+  },
   "custom-stage": { script: [{ text: "One two three." }], prints: [/^3 words$/m, /^3$/m] },
   "custom-strategy": { script: [{ text: "Fine." }], prints: [/^Fine\.$/m] },
 };

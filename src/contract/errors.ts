@@ -73,6 +73,12 @@ export const ERRORS = {
     about: "A stage returned a key that it does not declare in `writes`.",
     own: true,
   },
+  "exec.output.invalid": {
+    category: null,
+    recoverable: true,
+    about: "The turn ended without an answer that matches the run's `output` schema.",
+    own: true,
+  },
   "exec.tool.unknown": { category: null, recoverable: false, about: "No tool has that name." },
   "exec.tool.invalid_input": { category: null, recoverable: false, about: "The input does not fit the tool's schema." },
   "exec.tool.access_denied": { category: null, recoverable: false, about: "A rule, a hook or a person denied the call." },

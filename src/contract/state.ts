@@ -157,6 +157,8 @@ export const STATE = {
   taskClass: turn<string | null>(null, meta("task_class")),
   structuredOutput: turn<Json>(null),
   structuredOutputError: turn<string | null>(null),
+  /** How often the model was asked again for an answer that matches `outputSchema`. */
+  outputAsks: turn(0, shared("parse.output_asks")),
   finalText: turn(""),
   finalOutput: turn<Json>(null),
   /** Why the turn broke; null while it is whole. Stages 17 to 21 read it. */

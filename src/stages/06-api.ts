@@ -12,6 +12,7 @@ import { Pass, pendingCalls } from "./06-api/pass.ts";
 import { overridden, requestOf, thinks } from "./06-api/request.ts";
 import { retries } from "./06-api/retry.ts";
 import { routers } from "./06-api/router.ts";
+import { inWords } from "./06-api/structured.ts";
 import { toolLoops } from "./06-api/tool-loop.ts";
 
 /** The names of both releases of the Python program. */
@@ -90,7 +91,7 @@ export const api = defineStage({
       if (model !== state.model) emit("api.model_routed", { router: chosen.router, from: state.model, to: model });
       state = { ...state, model };
       const provider = await connect(() => services.provider(config.provider, connection(config)), config.provider, call);
-      const next = (): ModelRequest => requestOf({ ...state, messages: pass.messages }, config.stream ?? state.stream);
+      const next = (): ModelRequest => inWords(requestOf({ ...state, messages: pass.messages }, config.stream ?? state.stream), provider);
       const affords = () => affordable(next(), pass.calls, state, services);
       const asking = {
         ...{ provider, services, call, retry: slots.retry, iteration: state.iteration, step: counter() },

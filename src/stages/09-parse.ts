@@ -3,6 +3,7 @@ import { fields, int, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
 import type { ThinkingRecord } from "../contract/state.ts";
 import { one } from "../contract/strategy.ts";
+import { again, wantsAgain } from "./09-parse/again.ts";
 import { parsers } from "./09-parse/parsers.ts";
 import { detectors } from "./09-parse/signals.ts";
 
@@ -11,9 +12,14 @@ export const parse = defineStage({
   about: "Reads the newest answer: its text, the tools it asks for, the signal it gives, and the JSON it was asked for.",
   category: "execution",
   required: true,
-  config: fields({}),
-  reads: ["lastApiResponse", "outputSchema", "thinkingHistory", "iteration"],
+  config: fields({
+    max_output_asks: int({ about: "how often a turn asks again for an answer that does not match the run's schema", min: 0, default: 2 }),
+  }),
+  reads: ["lastApiResponse", "outputSchema", "outputAsks", "thinkingHistory", "iteration", "messages"],
   writes: [
+    "messages",
+    "outputAsks",
+    "toolIteration",
     "completionSignal",
     "completionDetail",
     "pendingToolCalls",
@@ -33,8 +39,14 @@ export const parse = defineStage({
       signal: text({ about: "continue, complete, blocked, error or delegate; null for none", default: null }),
       stop_reason: text({ about: "why the model stopped" }),
     }),
+    "parse.output_rejected": fields({
+      error: text({ about: "why the answer does not match the run's schema" }),
+      ask: int({ about: "which new ask this is, from 1" }),
+      limit: int({ about: "new asks of a turn at most" }),
+    }),
   },
-  async run({ lastApiResponse: response, outputSchema, thinkingHistory, iteration }, { slots, services, call, emit }) {
+  async run(state, { config, slots, services, call, emit, messageId }) {
+    const { lastApiResponse: response, outputSchema, thinkingHistory, iteration } = state;
     const cleared = { completionSignal: null, completionDetail: null, structuredOutput: null, structuredOutputError: null };
     if (!response) return { ...cleared, pendingToolCalls: [] };
     const answer = await slots.parser(response, outputSchema, call);
@@ -49,13 +61,16 @@ export const parse = defineStage({
     const records = answer.thinkingTexts
       .filter((thought) => !ofThisPass.some((record) => record.text === thought))
       .map((thought): ThinkingRecord => ({ iteration, text: thought, tokens: services.tokens.text(thought) }));
+    const asked = wantsAgain(answer, state, config.max_output_asks);
+    if (asked) emit("parse.output_rejected", { error: asked.error, ask: asked.ask, limit: config.max_output_asks });
     return {
+      ...(asked ? again(asked, state, messageId) : {}),
       completionSignal: found?.signal ?? null,
       completionDetail: found?.detail ?? null,
       pendingToolCalls: answer.toolCalls,
       finalText: answer.text,
       structuredOutput: answer.structuredOutput,
-      structuredOutputError: answer.structuredOutputError,
+      structuredOutputError: asked?.error ?? answer.structuredOutputError,
       ...(records.length ? { thinkingHistory: [...thinkingHistory, ...records] } : {}),
     };
   },

@@ -3,7 +3,7 @@ import { ConfigError } from "../contract/errors.ts";
 import type { JsonObject } from "../contract/schema.ts";
 import type { Logger, Tools } from "../contract/services.ts";
 import type { Tool, ToolSpec } from "../contract/tool.ts";
-import { isStandard } from "./validate.ts";
+import { jsonSchemaOf } from "./validate.ts";
 
 interface Entry {
   readonly tool: Tool;
@@ -77,10 +77,9 @@ export class ToolRegistry implements Tools {
 
 const schemaOf = (tool: Tool): JsonObject => {
   if (tool.jsonSchema) return tool.jsonSchema;
-  if (!isStandard(tool.input)) return tool.input;
-  const schema = tool.input["~standard"].jsonSchema?.input({ target: "draft-2020-12" });
+  const schema = jsonSchemaOf(tool.input);
   if (!schema) throw refused(`tools.${tool.name}.jsonSchema`, "its schema library cannot give a JSON Schema: add one as `jsonSchema`");
-  return schema as JsonObject;
+  return schema;
 };
 
 const refused = (path: string, message: string) => new ConfigError([{ severity: "error", code: "tools.invalid", path, message }]);

@@ -7,7 +7,11 @@ export type Checked =
   | { readonly ok: false; readonly reason: string; readonly path: string };
 type Check = (input: unknown) => Checked | Promise<Checked>;
 
-export const isStandard = (input: Tool["input"]): input is Exclude<Tool["input"], JsonObject> => "~standard" in input;
+export const isStandard = <I>(schema: StandardSchema<I> | JsonObject): schema is StandardSchema<I> => "~standard" in schema;
+
+/** Undefined when the schema's library cannot give one. */
+export const jsonSchemaOf = (schema: StandardSchema | JsonObject): JsonObject | undefined =>
+  isStandard(schema) ? (schema["~standard"].jsonSchema?.input({ target: "draft-2020-12" }) as JsonObject | undefined) : schema;
 
 const ROOT = "<root>";
 const checks = new WeakMap<Tool, Check>();
@@ -23,7 +27,7 @@ export const validate = (tool: Tool, input: unknown): Checked | Promise<Checked>
   return isStandard(tool.input) ? remember(standardCheck(tool.input)) : jsonCheck(tool.input).then(remember);
 };
 
-const standardCheck = (schema: StandardSchema): Check => {
+export const standardCheck = (schema: StandardSchema): Check => {
   const told = (result: Awaited<ReturnType<StandardSchema["~standard"]["validate"]>>): Checked => {
     if (!result.issues) return { ok: true, input: result.value };
     const faults = result.issues.map(({ message, path = [] }) => ({

@@ -44,9 +44,9 @@ const found = (text: string): Json | typeof NOTHING => {
   return NOTHING;
 };
 
-/** An answer that asks for tools, or says nothing, is none yet. */
-const structured = async (answer: Parsed, schema: JsonObject | null): Promise<Parsed> => {
-  if (!answer.text.trim() || answer.toolCalls.length) return answer;
+/** An answer that asks for tools is none yet, nor is one that says nothing, unless the run requires one. */
+const structured = async (answer: Parsed, schema: JsonObject | null, required: boolean): Promise<Parsed> => {
+  if (answer.toolCalls.length || (!answer.text.trim() && !required)) return answer;
   const value = found(answer.text);
   if (value === NOTHING)
     return { ...answer, structuredOutputError: "no JSON in the answer: it must be JSON and nothing else, or stand in a ```json fence" };
@@ -59,7 +59,7 @@ export const parsers = {
   default: defineStrategy<Parser>()({
     about: "Text, tool calls and thinking.",
     config: fields({}),
-    create: () => async (response, schema) => (schema ? structured(plain(response), schema) : plain(response)),
+    create: () => async (response, schema) => (schema ? structured(plain(response), schema, true) : plain(response)),
   }),
   structured_output: defineStrategy<Parser>()({
     about: "JSON of the whole text or of its first fence, checked against a schema.",
@@ -67,7 +67,7 @@ export const parsers = {
     create: ({ schema }) => {
       const fault = schema && schemaFault(schema);
       if (fault) throw new Error(fault);
-      return (response, wanted) => structured({ ...plain(response), thinkingTexts: [] }, schema ?? wanted);
+      return (response, wanted) => structured({ ...plain(response), thinkingTexts: [] }, schema ?? wanted, wanted !== null);
     },
   }),
 };
