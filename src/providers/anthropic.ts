@@ -6,10 +6,10 @@ import { failureOf, refusedField } from "./anthropic-errors.ts";
 import { sayMessage, streamReader } from "./anthropic-events.ts";
 import { capabilities } from "./capabilities.ts";
 import { type ProviderCredentials, secretsOf } from "./credentials.ts";
-import { list, text } from "./json.ts";
+import { count, isObject, list, object, text } from "./json.ts";
 import { resolveAlias } from "./models.ts";
 import { type ProviderTimeouts, timeoutsOf } from "./timeouts.ts";
-import { wireProvider } from "./wire.ts";
+import { type Listing, wireProvider } from "./wire.ts";
 
 export interface AnthropicOptions extends Pick<ProviderCredentials, "apiKey" | "authToken" | "baseUrl" | "defaultHeaders" | "extras"> {
   /** Else `extras.api_version`, else "2026-10-21": the key goes as a bearer token, no sampling parameters. "2023-06-01": x-api-key. */
@@ -58,6 +58,7 @@ export const anthropic = (options: AnthropicOptions = {}): Provider => {
       headers: headersOf(options, version),
       body: bodyOf(request, { ...telling, sampling }),
     }),
+    listing: () => modelsAt(`${addressOf(options)}/v1/models?limit=1000`, headersOf(options, version)),
     reader: streamReader,
     whole: sayMessage,
     failure: failureOf,
@@ -65,6 +66,22 @@ export const anthropic = (options: AnthropicOptions = {}): Provider => {
     secrets: () => secretsOf(options),
   });
 };
+
+const modelsAt = (url: string, headers: Listing["headers"]): Listing => ({
+  url,
+  headers,
+  read: (body) =>
+    isObject(body) && Array.isArray(body.data)
+      ? {
+          models: body.data.map(object).map((model) => ({
+            id: text(model.id),
+            contextWindow: count(model.max_input_tokens) ?? null,
+            maxOutput: count(model.max_tokens) ?? null,
+          })),
+          next: body.has_more === true && text(body.last_id) ? `${url}&after_id=${encodeURIComponent(text(body.last_id))}` : undefined,
+        }
+      : null,
+});
 
 const addressOf = ({ baseUrl }: AnthropicOptions): string => (baseUrl || "https://api.anthropic.com").replace(/\/+$/, "");
 

@@ -6,9 +6,9 @@ import { type ProviderCredentials, secretsOf } from "./credentials.ts";
 import { bodyOf } from "./google-body.ts";
 import { failureOf, REQUEST_ID, refusedField } from "./google-errors.ts";
 import { sayAnswer, streamReader } from "./google-events.ts";
-import { text } from "./json.ts";
+import { count, isObject, object, text } from "./json.ts";
 import { type ProviderTimeouts, timeoutsOf } from "./timeouts.ts";
-import { wireProvider } from "./wire.ts";
+import { type Listing, wireProvider } from "./wire.ts";
 
 export interface GoogleOptions extends Pick<ProviderCredentials, "apiKey" | "authToken" | "baseUrl" | "defaultHeaders" | "extras"> {
   /** Else `extras.api_version`, else "v1beta". */
@@ -51,6 +51,7 @@ export const google = (options: GoogleOptions = {}): Provider => {
       headers: headersOf(options),
       body: bodyOf(request, telling),
     }),
+    listing: () => modelsAt(`${addressOf(options)}/${version}/models?pageSize=1000`, headersOf(options)),
     reader: streamReader,
     whole: sayAnswer,
     failure: failureOf,
@@ -64,6 +65,22 @@ const methodOf = ({ model, stream }: ModelRequest): string => {
   const name = (model.includes("/") ? model : `models/${model}`).split("/").map(encodeURIComponent).join("/");
   return `${name}:${stream ? "streamGenerateContent?alt=sse" : "generateContent"}`;
 };
+
+const modelsAt = (url: string, headers: Listing["headers"]): Listing => ({
+  url,
+  headers,
+  read: (body) =>
+    isObject(body) && Array.isArray(body.models)
+      ? {
+          models: body.models.map(object).map((model) => ({
+            id: text(model.name).replace(/^models\//, ""),
+            contextWindow: count(model.inputTokenLimit) ?? null,
+            maxOutput: count(model.outputTokenLimit) ?? null,
+          })),
+          next: text(body.nextPageToken) ? `${url}&pageToken=${encodeURIComponent(text(body.nextPageToken))}` : undefined,
+        }
+      : null,
+});
 
 const addressOf = ({ baseUrl }: GoogleOptions): string => (baseUrl || "https://generativelanguage.googleapis.com").replace(/\/+$/, "");
 

@@ -1,7 +1,7 @@
 /** What every HTTP wire shares: a request goes out, its answer comes back as events, and the socket closes when nobody reads any more. */
 import { incomplete } from "../contract/collect.ts";
 import { APIError } from "../contract/errors.ts";
-import type { ClientCapabilities, ClientNotice, ModelEvent, ModelRequest, Provider } from "../contract/provider.ts";
+import type { ClientCapabilities, ClientNotice, ModelEvent, ModelInfo, ModelRequest, Provider } from "../contract/provider.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import type { Failure } from "./failure.ts";
 import { type HttpAnswer, send, warm } from "./http.ts";
@@ -32,6 +32,8 @@ export interface Wire {
   /** Says a whole answer. False when it is none; nothing is said then. */
   whole(body: Json | undefined, reading: Reading): boolean;
   failure(failure: Failure): APIError;
+  /** Where the vendor lists its models, and how one page of the list is read. Throws `APIError` as `outgoing` does. */
+  listing?(): Listing;
   /** The field that this error says the model does not take. Null: the error is of another kind. */
   drift(error: APIError): string | null;
   /** Never shown, whoever echoes them. */
@@ -42,6 +44,13 @@ export interface Outgoing {
   readonly url: string;
   readonly headers: { readonly [name: string]: string };
   readonly body: string;
+}
+
+export interface Listing {
+  readonly url: string;
+  readonly headers: { readonly [name: string]: string };
+  /** Null: the answer is no list. `next`: the address of the next page. */
+  read(body: Json | undefined): { readonly models: readonly ModelInfo[]; readonly next?: string | undefined } | null;
 }
 
 /** What becomes of a request's fields on their way out. Each field is announced once an instance. */
@@ -83,6 +92,7 @@ export const wireProvider = (wire: Wire): Provider => {
     name: wire.name,
     capabilities: wire.capabilities,
     stream: (request, { signal }) => ({ [Symbol.asyncIterator]: () => cancellable(client, request, signal) }),
+    ...(wire.listing ? { models: ({ signal }) => listed(wire, signal) } : {}),
     warmup: async () => {
       const address = wire.address();
       if (!wire.fetch && address) await warm(address);
@@ -269,6 +279,26 @@ const noAnswer = (answer: HttpAnswer, body: string, wire: Wire): APIError => {
     requestId: failure.requestId,
     details: { provider: wire.name },
   });
+};
+
+/** Pages of a list at most. */
+const PAGES = 20;
+
+const listed = async (wire: Wire, signal: AbortSignal): Promise<readonly ModelInfo[]> => {
+  const listing = wire.listing?.();
+  const models: ModelInfo[] = [];
+  let url = listing?.url;
+  for (let page = 0; listing && url && page < PAGES; page++) {
+    const { timeouts, fetch } = wire;
+    const answer = await send({ url, method: "GET", headers: listing.headers, body: undefined, signal, timeouts, fetch });
+    const body = await textOf(answer, 1 << 24);
+    if (answer.status < 200 || answer.status > 299) throw wire.failure({ ...answer, body, secrets: wire.secrets() });
+    const found = listing.read(parsed(body));
+    if (!found) throw noAnswer(answer, body, { ...wire, answer: "list of models" });
+    models.push(...found.models);
+    url = found.next;
+  }
+  return models;
 };
 
 const textOf = async (answer: HttpAnswer, limit: number): Promise<string> => {
