@@ -3,6 +3,7 @@ import type { Provider } from "../contract/provider.ts";
 import type { Logger } from "../contract/services.ts";
 import type { AnthropicOptions } from "./anthropic.ts";
 import type { ClaudeCodeOptions } from "./claude-code/client.ts";
+import type { ClaudeStatus } from "./claude-code/status.ts";
 import type { ProviderCredentials } from "./credentials.ts";
 import type { GoogleOptions } from "./google.ts";
 import type { ProviderTimeouts } from "./timeouts.ts";
@@ -26,9 +27,15 @@ export const providers = {
 } as const satisfies { readonly [name: string]: (options?: ProviderOptions) => Promise<Provider> };
 export type ProviderName = keyof typeof providers;
 
+/** Whether the `claude` program is here and logged in. Null: it is not here. Asks no model. */
+export const claudeStatus = async (
+  ...args: Parameters<typeof import("./claude-code/status.ts").claudeStatus>
+): Promise<ClaudeStatus | null> => (await import("./claude-code/status.ts")).claudeStatus(...args);
+
 export type { AnthropicOptions } from "./anthropic.ts";
 export { capabilities } from "./capabilities.ts";
 export type { ClaudeCodeOptions } from "./claude-code/client.ts";
+export type { ClaudeStatus } from "./claude-code/status.ts";
 export { type CredentialInput, type Reference, VARIABLES } from "./credential-sources.ts";
 export { CredentialBundle, PREFERENCE, type ProviderCredentials, secretsOf } from "./credentials.ts";
 export type { GoogleOptions } from "./google.ts";

@@ -1,18 +1,23 @@
-/** The CLI's own version. */
+/** What the CLI says of itself. */
 import { start } from "./process.ts";
 
 const LIMIT = 10_000;
+const MOST = 10_000;
 
-/** What `--version` says. Null when it says nothing within 10 s; rejects when the program cannot be started. */
-export const versionOf = async (binary: string, env: { readonly [name: string]: string }): Promise<string | null> => {
-  const running = await start({ binary, args: ["--version"], env, cwd: null, input: "" });
+/** What the program prints, 10000 characters at most; what it has printed within 10 s. Rejects when it cannot be started. */
+export const saidBy = async (binary: string, args: readonly string[], env: { readonly [name: string]: string }): Promise<string> => {
+  const running = await start({ binary, args, env, cwd: null, input: "" });
   const timer = setTimeout(() => running.end(), LIMIT);
   let said = "";
   try {
-    for await (const piece of running.stdout) if (said.length < 200) said += Buffer.from(piece).toString();
+    for await (const piece of running.stdout) if (said.length < MOST) said += Buffer.from(piece).toString();
   } finally {
     clearTimeout(timer);
     await running.end();
   }
-  return said.trim().split("\n")[0] || null;
+  return said.slice(0, MOST);
 };
+
+/** What `--version` says. Null when it says nothing within 10 s; rejects when the program cannot be started. */
+export const versionOf = async (binary: string, env: { readonly [name: string]: string }): Promise<string | null> =>
+  (await saidBy(binary, ["--version"], env)).trim().split("\n")[0] || null;
