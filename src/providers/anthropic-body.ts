@@ -9,10 +9,7 @@ import { isAdaptiveOnly, resolveAlias } from "./models.ts";
 import { repair } from "./repair.ts";
 import type { Telling } from "./wire.ts";
 
-export interface BodyOptions extends Pick<Telling, "refused" | "dropped"> {
-  /** Whether the API's version knows temperature, top_p and top_k at all. */
-  readonly sampling: boolean;
-}
+type BodyOptions = Pick<Telling, "refused" | "dropped">;
 
 /** The vendor takes so many cache marks. */
 const MARKS = 4;
@@ -50,10 +47,10 @@ const thinkingOf = ({ type, budgetTokens, display }: Thinking, adaptive: boolean
   return { type: "adaptive", ...shown };
 };
 
-/** Models that think, and the newest ones always, take no sampling parameters; a version of the API without them neither. */
-const samplingOf = (request: ModelRequest, model: string, { sampling, refused, dropped }: BodyOptions): JsonObject => {
+/** Models that think, and the newest ones always, take no sampling parameters. */
+const samplingOf = (request: ModelRequest, model: string, { dropped }: BodyOptions): JsonObject => {
   const thinks = request.thinking !== null && request.thinking.type !== "disabled";
-  const fits = sampling && !thinks && !isAdaptiveOnly(model);
+  const fits = !thinks && !isAdaptiveOnly(model);
   const out: { [field: string]: number } = {};
   for (const [field, value] of [
     ["temperature", request.temperature],
@@ -61,7 +58,7 @@ const samplingOf = (request: ModelRequest, model: string, { sampling, refused, d
     ["top_k", request.topK],
   ] as const) {
     if (value === null) continue;
-    if (fits && !refused.has(field)) out[field] = value;
+    if (fits) out[field] = value;
     else dropped(field, value);
   }
   return out;
@@ -156,11 +153,5 @@ const wire = (block: ContentBlock, keepMark: boolean): Json | ContentBlock => {
     const { _meta: _, ...rest } = bare;
     return rest;
   }
-  return known(bare);
+  return bare;
 };
-
-/** Histories of the Python program may hold attached files, which this wire is told of in words. */
-const known = (block: ContentBlock & { readonly name?: string; readonly mime_type?: string }): ContentBlock =>
-  (block.type as string) === "file"
-    ? { type: "text", text: `[attached file: ${block.name ?? "file"} (${block.mime_type ?? "unknown"})]` }
-    : block;
