@@ -29,7 +29,8 @@ const sound = (b: ContentBlock): boolean => {
 
 /**
  * The rules: roles alternate and begin with user; no blank text, no empty message; thinking is signed and never a message's end; every
- * call's id is legal (40 of letters, digits, _ and - at most) and its own; the results of a message's calls, and no others, open the next message; the last word does not end in space.
+ * call's id is its own, of at most 40 letters, digits, _ and -; the results of a message's calls, and no others, open the next message; the
+ * last word does not end in space.
  */
 export const repair = (messages: readonly Message[]): Repaired => (isValid(messages) ? { messages, last: null } : rebuild(messages));
 
