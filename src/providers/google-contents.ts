@@ -54,7 +54,8 @@ const signed = remember((message: Message): Message => {
     const thoughtSignature = signatureOf(content[i + 1]);
     if (thoughtSignature && block.type === "thinking") return [kept({ text: block.thinking, thought: true, thoughtSignature })];
     if (thoughtSignature && block.type === "text") return [kept({ text: block.text, thoughtSignature })];
-    return signatureOf(block) && content[i - 1]?.type !== "tool_use" ? [] : [block];
+    const signsCall = message.role === "assistant" && content[i - 1]?.type === "tool_use";
+    return signatureOf(block) && !signsCall ? [] : [block];
   });
   return { ...message, content: blocks };
 });

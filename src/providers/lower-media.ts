@@ -70,7 +70,7 @@ export const placeholder = (block: Media): string => {
 };
 
 const originOf = (source: MediaSource): string => {
-  if (source.type === "file") return "of another provider's file store";
+  if (source.type === "file") return "(an uploaded file)";
   if (source.type === "url") return /^https?:/.test(source.url) ? `at ${source.url.slice(0, 500)}` : "";
   return `(${source.media_type})`;
 };

@@ -1,6 +1,7 @@
 /** One message as another vendor takes it. What it says stays; what only its own vendor understands goes. */
 import { type ContentBlock, type Message, type ToolResultBlock, type ToolUseBlock, textOf } from "../contract/message.ts";
 import type { ClientCapabilities } from "../contract/provider.ts";
+import type { JsonObject } from "../contract/schema.ts";
 import { signatureOf } from "./google-kept.ts";
 import { object } from "./json.ts";
 import { type Media, placeholder, said, takes, titleOf, withTrueType, wordsIn } from "./lower-media.ts";
@@ -68,9 +69,9 @@ const lowerBlock = (block: ContentBlock, next: ContentBlock | undefined, to: Low
     case "tool_use":
       return [lowerCall(block, to)];
     case "opaque": {
-      const { provider = "anthropic", thoughtSignature, item } = block.block;
-      if (provider === to.vendor) return [block];
-      to.lose(thoughtSignature !== undefined || object(item).type === "reasoning" ? "messages.thinking" : "messages.opaque");
+      if ((block.block.provider ?? "anthropic") === to.vendor) return [block];
+      const loss = lossOf(block.block);
+      if (loss) to.lose(loss);
       return [];
     }
     default:
@@ -80,6 +81,13 @@ const lowerBlock = (block: ContentBlock, next: ContentBlock | undefined, to: Low
 
 const takesThinking = (vendor: string, signature: string | undefined, next: ContentBlock | undefined): boolean =>
   vendor === "anthropic" ? Boolean(signature) : vendor === "google" && signatureOf(next) !== "";
+
+/** Null for one that says nothing by itself. */
+const lossOf = ({ thoughtSignature, item, part, phase }: JsonObject): Loss | null => {
+  if (phase !== undefined) return null;
+  const isThought = thoughtSignature !== undefined || object(item).type === "reasoning" || object(part).text !== undefined;
+  return isThought ? "messages.thinking" : "messages.opaque";
+};
 
 /** Histories of the Python program may hold attached files, which every model is told of in words. */
 const lowerUnknown = (block: ContentBlock & { readonly name?: string; readonly mime_type?: string }, to: Lowering): Blocks => {

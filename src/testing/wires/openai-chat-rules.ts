@@ -1,19 +1,7 @@
 /** What OpenAI's Chat Completions API refuses, as far as a harness can get it wrong. */
 import type { Json, JsonObject } from "../../contract/schema.ts";
-import {
-  bad,
-  type Dialect,
-  invalidType,
-  invalidValue,
-  missing,
-  refuseFile,
-  refuseFunction,
-  refuseImage,
-  refuseKey,
-  refuseName,
-  refuseText,
-  refuseUnknown,
-} from "./openai.ts";
+import { bad, type Dialect, invalidType, invalidValue, missing, refuseFunction, refuseKey, refuseUnknown } from "./openai.ts";
+import { refuseForeignMessages } from "./openai-foreign-rules.ts";
 import { isObject, objects, type WireCall, type WireError } from "./wire.ts";
 
 const parameters = [
@@ -73,7 +61,8 @@ export function refuseChat(call: WireCall, dialect: Dialect): WireError | null {
     refuseOptions(body) ??
     refuseTools(body) ??
     refuseMessages(body.messages) ??
-    refusePairs(body.messages.filter(isObject))
+    refusePairs(body.messages.filter(isObject)) ??
+    refuseForeignMessages(body.messages.filter(isObject))
   );
 }
 
@@ -145,28 +134,13 @@ function refuseContent({ role, content, tool_calls, refusal }: JsonObject, at: s
     const odd = content.findIndex((part) => !isObject(part) || !supported.includes(String(part.type)));
     const part = content[odd];
     return odd < 0
-      ? refuseParts(objects(content), at)
+      ? null
       : invalidValue(`${at}.content[${odd}]${isObject(part) ? ".type" : ""}`, isObject(part) ? part.type : part, supported);
   }
   if (role === "assistant" && (objects(tool_calls).length || typeof refusal === "string")) return null;
   if (content === undefined && role !== "assistant") return missing(`${at}.content`);
   const got = content === undefined || content === null ? "null" : typeof content;
   return bad(`Invalid value for 'content': expected a string, got ${got}.`, `${at.replace("[", ".[")}.content`);
-}
-
-function refuseParts(parts: readonly JsonObject[], at: string): WireError | null {
-  for (const [i, part] of parts.entries()) {
-    const path = `${at}.content[${i}]`;
-    const file = isObject(part.file) ? part.file : {};
-    const refused =
-      part.type === "image_url"
-        ? refuseImage(isObject(part.image_url) ? part.image_url.url : undefined, `${path}.image_url.url`)
-        : part.type === "file" && file.file_data === undefined
-          ? refuseFile(file.file_id, `${path}.file.file_id`)
-          : null;
-    if (refused) return refused;
-  }
-  return null;
 }
 
 function refuseCalls(calls: Json | undefined, at: string): WireError | null {
@@ -176,12 +150,10 @@ function refuseCalls(calls: Json | undefined, at: string): WireError | null {
   for (const [i, call] of calls.entries()) {
     const path = `${at}.tool_calls[${i}]`;
     if (!isObject(call)) return invalidType(path, "an object", call);
-    const unnamed = refuseText(call.id, `${path}.id`, 40);
-    if (unnamed) return unnamed;
+    if (typeof call.id !== "string") return missing(`${path}.id`);
     if (call.type === undefined) return missing(`${path}.type`);
     if (!isObject(call.function)) return missing(`${path}.function`);
-    const misnamed = refuseName(call.function.name, `${path}.function.name`);
-    if (misnamed) return misnamed;
+    if (typeof call.function.name !== "string") return missing(`${path}.function.name`);
     if (typeof call.function.arguments !== "string") return invalidType(`${path}.function.arguments`, "a string", call.function.arguments);
   }
   return null;

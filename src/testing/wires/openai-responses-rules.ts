@@ -1,19 +1,7 @@
 /** What OpenAI's Responses API refuses, as far as a harness can get it wrong. */
 import type { Json, JsonObject } from "../../contract/schema.ts";
-import {
-  bad,
-  type Dialect,
-  invalidType,
-  invalidValue,
-  missing,
-  refuseFile,
-  refuseFunction,
-  refuseImage,
-  refuseKey,
-  refuseName,
-  refuseText,
-  refuseUnknown,
-} from "./openai.ts";
+import { bad, type Dialect, invalidType, invalidValue, missing, refuseFunction, refuseKey, refuseUnknown } from "./openai.ts";
+import { refuseForeignItems } from "./openai-foreign-rules.ts";
 import { isObject, type WireCall, type WireError } from "./wire.ts";
 
 const parameters = [
@@ -99,7 +87,7 @@ function refuseInput(input: Json | undefined): WireError | null {
     const refused = refuseItem(item, `input[${i}]`, input[i + 1]);
     if (refused) return refused;
   }
-  return refusePairs(input.filter(isObject));
+  return refusePairs(input.filter(isObject)) ?? refuseForeignItems(input.filter(isObject));
 }
 
 function refuseItem(item: JsonObject, at: string, next: Json | undefined): WireError | null {
@@ -113,12 +101,9 @@ function refuseItem(item: JsonObject, at: string, next: Json | undefined): WireE
     case "message":
       return refuseMessage(item, at);
     case "function_call":
-      return refuseText(item.call_id, `${at}.call_id`, 64) ?? refuseName(item.name, `${at}.name`) ?? text("arguments");
+      return text("call_id") ?? text("name") ?? text("arguments");
     case "function_call_output":
-      return (
-        refuseText(item.call_id, `${at}.call_id`, 64) ??
-        (Array.isArray(item.output) ? refuseParts(item.output, written, `${at}.output`) : text("output"))
-      );
+      return text("call_id") ?? (Array.isArray(item.output) ? null : text("output"));
     case "reasoning":
       return refuseReasoning(item, at, next);
     default:
@@ -131,25 +116,14 @@ function refuseMessage(item: JsonObject, at: string): WireError | null {
   if (item.content === undefined) return missing(`${at}.content`);
   if (typeof item.content === "string") return null;
   if (!Array.isArray(item.content)) return invalidType(`${at}.content`, "one of an array of objects or string", item.content);
-  return refuseParts(item.content, item.role === "assistant" ? said : written, `${at}.content`);
-}
-
-function refuseParts(parts: readonly Json[], supported: readonly string[], at: string): WireError | null {
-  for (const [i, part] of parts.entries()) {
-    const path = `${at}[${i}]`;
+  const supported = item.role === "assistant" ? said : written;
+  for (const [i, part] of item.content.entries()) {
+    const path = `${at}.content[${i}]`;
     if (!isObject(part) || !supported.includes(String(part.type))) return invalidValue(path, isObject(part) ? part.type : part, supported);
     const key = part.type === "refusal" ? "refusal" : "text";
     if (/text$|refusal/.test(String(part.type)) && typeof part[key] !== "string") return missing(`${path}.${key}`);
-    const refused = refuseMedia(part, path);
-    if (refused) return refused;
   }
   return null;
-}
-
-function refuseMedia({ type, image_url, file_id, file_data, file_url }: JsonObject, at: string): WireError | null {
-  if (type === "input_image" && image_url !== undefined && image_url !== null) return refuseImage(image_url, `${at}.image_url`);
-  const elsewhere = type === "input_file" && (file_data !== undefined || file_url !== undefined);
-  return elsewhere || (type !== "input_image" && type !== "input_file") ? null : refuseFile(file_id, `${at}.file_id`);
 }
 
 /** Nothing is kept here, so what a request means has to be in it. */

@@ -111,40 +111,6 @@ export function refuseFunction(tool: JsonObject, at: string): WireError | null {
   );
 }
 
-/** A text that is too long, or has none of the form that it must have. */
-export function refuseText(value: Json | undefined, at: string, most: number, form = /^/): WireError | null {
-  if (typeof value !== "string") return value === undefined ? missing(at) : invalidType(at, "a string", value);
-  if (value.length > most)
-    return bad(
-      `Invalid '${at}': string too long. Expected a string with maximum length ${most}, but got a string with length ${value.length} instead.`,
-      at,
-      "string_above_max_length",
-    );
-  if (form.test(value)) return null;
-  return bad(
-    `Invalid '${at}': string does not match pattern. Expected a string that matches the pattern '${form.source}'.`,
-    at,
-    "invalid_value",
-  );
-}
-
-/** The name of a function that was called, or is to be. */
-export const refuseName = (value: Json | undefined, at: string): WireError | null => refuseText(value, at, 64, /^[a-zA-Z0-9_-]+$/);
-
-/** An image's address: on the web, or its bytes. */
-export function refuseImage(url: Json | undefined, at: string): WireError | null {
-  if (typeof url !== "string") return invalidType(at, "a string", url);
-  if (/^https?:\/\//.test(url) || /^data:image\/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+={0,2}$/.test(url)) return null;
-  const message = `Invalid '${at}'. Expected a base64-encoded data URL with an image MIME type (e.g. 'data:image/png;base64,aW1nIGJ5dGVzIGhlcmU=') or an address on the web.`;
-  return bad(message, at, "invalid_image_url");
-}
-
-/** An uploaded file that this account cannot have. */
-export const refuseFile = (id: Json | undefined, at: string): WireError | null =>
-  typeof id === "string" && /^(?:file|assistant)-/.test(id)
-    ? null
-    : bad(`Invalid '${at}': '${String(id)}'. Expected an ID that begins with 'file'.`, at);
-
 /** Arguments as an object; empty when the text is no JSON object. */
 export function argumentsOf(value: Json | undefined): JsonObject {
   try {
