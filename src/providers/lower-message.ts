@@ -6,7 +6,7 @@ import { signatureOf } from "./google-kept.ts";
 import { object } from "./json.ts";
 import { type Media, placeholder, said, takes, titleOf, withTrueType, wordsIn } from "./lower-media.ts";
 
-export interface Target {
+export interface LowerTarget {
   /** Whose wire is spoken. Its own opaque blocks and its own signed thinking go back to it, and nobody else's. */
   readonly vendor: string;
   readonly capabilities: ClientCapabilities;
@@ -21,7 +21,7 @@ export interface Lowered {
   readonly lost: readonly Loss[];
 }
 
-interface Lowering extends Target {
+interface Lowering extends LowerTarget {
   readonly role: Message["role"];
   lose(what: Loss): void;
 }
@@ -29,7 +29,8 @@ type Blocks = readonly ContentBlock[];
 
 const NOTHING: readonly Loss[] = [];
 
-export const lowerMessage = (message: Message, to: Target): Lowered => {
+/** `to` decides everything: the same message for the same target is always lowered alike. */
+export const lowerMessage = (message: Message, to: LowerTarget): Lowered => {
   const { role, content } = message;
   if (typeof content === "string") return { message, lost: NOTHING };
   const lost = new Set<Loss>();

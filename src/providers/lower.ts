@@ -3,10 +3,10 @@ import type { Message } from "../contract/message.ts";
 import type { ClientCapabilities, ModelRequest } from "../contract/provider.ts";
 import { remember } from "../contract/remember.ts";
 import type { Json } from "../contract/schema.ts";
-import { type Loss, type Lowered, lowerMessage, type Target } from "./lower-message.ts";
+import { type Loss, type Lowered, type LowerTarget, lowerMessage } from "./lower-message.ts";
 import type { Telling } from "./wire.ts";
 
-export type { Target } from "./lower-message.ts";
+export type { LowerTarget } from "./lower-message.ts";
 
 /** `refused`: fields that this model was found not to take, whatever the capabilities say. */
 export type LowerTelling = Pick<Telling, "dropped" | "unsupported"> & Partial<Pick<Telling, "refused">>;
@@ -23,7 +23,7 @@ export type LowerTelling = Pick<Telling, "dropped" | "unsupported"> & Partial<Pi
  *
  * The two functions may be called for the same field with every request: who listens tells it once.
  */
-export const lower = (request: ModelRequest, to: Target, telling: LowerTelling): ModelRequest => {
+export const lower = (request: ModelRequest, to: LowerTarget, telling: LowerTelling): ModelRequest => {
   const fields = lowerFields(request, to.capabilities, telling);
   const messages = lowerMessages(request.messages, to, telling);
   return messages === request.messages ? fields : { ...fields, messages };
@@ -96,30 +96,25 @@ const lowerFields = (request: ModelRequest, capabilities: ClientCapabilities, te
   return out;
 };
 
-const lowerMessages = (messages: readonly Message[], to: Target, telling: LowerTelling): readonly Message[] => {
+const lowerMessages = (messages: readonly Message[], to: LowerTarget, telling: LowerTelling): readonly Message[] => {
   const lowered = loweredFor(to);
+  const lost = new Set<Loss>();
   let out: Message[] | undefined;
-  let lost: Set<Loss> | undefined;
-  for (const [i, given] of messages.entries()) {
-    if (typeof given.content === "string") {
-      out?.push(given);
-      continue;
-    }
-    const { message, lost: losses } = lowered(given);
-    for (const loss of losses) {
-      lost ??= new Set();
-      lost.add(loss);
-    }
+  for (let i = 0; i < messages.length; i++) {
+    const given = messages[i] as Message;
+    const entry = typeof given.content === "string" ? null : lowered(given);
+    const message = entry ? entry.message : given;
     if (message !== given) out ??= messages.slice(0, i);
     out?.push(message);
+    if (entry?.lost.length) for (const loss of entry.lost) lost.add(loss);
   }
-  for (const loss of lost ?? []) telling.unsupported(loss);
+  for (const loss of lost) telling.unsupported(loss);
   return out ?? messages;
 };
 
 type Lower = (message: Message) => Lowered;
 const byVendor = remember((_: ClientCapabilities) => new Map<string, Lower>());
-const loweredFor = (to: Target): Lower => {
+const loweredFor = (to: LowerTarget): Lower => {
   const vendors = byVendor(to.capabilities);
   const known = vendors.get(to.vendor);
   if (known) return known;

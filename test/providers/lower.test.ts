@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type ClientCapabilities, type ContentBlock, collect, type Message, type ModelRequest, type Provider } from "geny-executor";
-import { capabilities, lower, providers, type Target } from "geny-executor/providers";
+import { capabilities, type LowerTarget, lower, providers } from "geny-executor/providers";
 import { type OfflineModel, startModel, type Turn } from "geny-executor/testing";
 import { modelRequest } from "../../src/contract/provider.ts";
 
@@ -29,8 +29,8 @@ const ALL = capabilities({
   supports_vision: true,
   supports_documents: true,
 });
-const to = (vendor: string, own: Partial<ClientCapabilities> = {}): Target => ({ vendor, capabilities: { ...ALL, ...own } });
-const lowered = (given: Partial<ModelRequest>, target: Target) => {
+const to = (vendor: string, own: Partial<ClientCapabilities> = {}): LowerTarget => ({ vendor, capabilities: { ...ALL, ...own } });
+const lowered = (given: Partial<ModelRequest>, target: LowerTarget) => {
   const told: string[] = [];
   const request = modelRequest({ model: "m", maxTokens: 100, messages: [user("hi")], ...given });
   const out = lower(request, target, {
@@ -39,7 +39,7 @@ const lowered = (given: Partial<ModelRequest>, target: Target) => {
   });
   return { request, out, told };
 };
-const blocksAt = (given: Message[], target: Target, at = 0) => {
+const blocksAt = (given: Message[], target: LowerTarget, at = 0) => {
   const { out, told } = lowered({ messages: given }, target);
   return [out.messages[at]?.content, told] as const;
 };
