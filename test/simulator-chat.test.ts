@@ -200,6 +200,7 @@ describe("what the vendor refuses is refused", () => {
   const asked = { role: "assistant", content: null, tool_calls: [call("c", "t", "{}")] };
   const result = { role: "tool", tool_call_id: "c", content: "x" };
   const tool = { type: "function", function: { name: "t", parameters: { type: "object" } } };
+  const long = "x".repeat(41);
   const bad: readonly [object, string | null, RegExp][] = [
     [{ model: "" }, null, /must provide a model parameter/],
     [{ messages: undefined }, "messages", /Missing required parameter/],
@@ -220,6 +221,21 @@ describe("what the vendor refuses is refused", () => {
     ],
     [{ messages: [{ role: "user", content: [{ type: "input_text", text: "x" }] }] }, "messages[0].content[0].type", /'input_text'/],
     [{ tools: [] }, "tools", /empty array/],
+    [
+      { messages: [user, { ...asked, tool_calls: [call(long, "t", "{}")] }, { ...result, tool_call_id: long }] },
+      "messages[1].tool_calls[0].id",
+      /maximum length 40/,
+    ],
+    [
+      { messages: [user, { ...asked, tool_calls: [call("c", "a b", "{}")] }, result] },
+      "messages[1].tool_calls[0].function.name",
+      /pattern/,
+    ],
+    [
+      { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "file_1" } }] }] },
+      "messages[0].content[0].image_url.url",
+      /image MIME type/,
+    ],
     [{ tools: [{ type: "function", name: "t" }] }, "tools[0].function", /Missing required parameter/],
     [{ tools: [{ ...tool, function: { name: "a.b" } }] }, "tools[0].function.name", /pattern/],
     [{ tools: [tool], tool_choice: { type: "function", function: { name: "u" } } }, "tool_choice", /not found/],

@@ -264,6 +264,16 @@ describe("what the vendor refuses is refused", () => {
       /id and the name of the function response 'u'/,
     ],
     [{ system: "x" }, /Unknown name "system": Cannot find field/],
+    [{ contents: [{ role: "user", parts: [{ text: "x", _meta: {} }] }] }, /Unknown name "_meta" at 'contents\[0\]\.parts\[0\]'/],
+    [
+      { contents: [{ role: "user", parts: [{ inlineData: { mimeType: "image/gif", data: "AAAA" } }] }] },
+      /Unsupported MIME type: image\/gif/,
+    ],
+    [{ contents: [{ role: "user", parts: [{ fileData: { fileUri: "file_1" } }] }] }, /unsupported file uri: file_1/],
+    [
+      { contents: [user, { role: "model", parts: [{ functionCall: { name: "a b", args: {} } }] }] },
+      /function_call\.name: Invalid function name/,
+    ],
     [{ generationConfig: { max_tokens: 5 } }, /Unknown name "max_tokens" at 'generation_config'/],
     [{ generationConfig: { maxOutputTokens: 0 } }, /max_output_tokens must be positive/],
     [

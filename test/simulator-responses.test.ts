@@ -271,6 +271,8 @@ describe("what the vendor refuses is refused", () => {
   const made = { type: "function_call", call_id: "c", name: "t", arguments: "{}" };
   const result = { type: "function_call_output", call_id: "c", output: "x" };
   const tool = { type: "function", name: "t", parameters: { type: "object" } };
+  const long = "x".repeat(65);
+  const shows = (part: object) => ({ input: [{ role: "user", content: [part] }] });
   const bad: readonly [object, string | null, RegExp][] = [
     [{ model: "" }, "model", /Missing required parameter/],
     [{ input: undefined }, "input", /Missing required parameter/],
@@ -281,6 +283,12 @@ describe("what the vendor refuses is refused", () => {
     [{ input: [{ role: "user", content: [{ type: "text", text: "x" }] }] }, "input[0].content[0]", /'input_text'/],
     [{ input: [user, { role: "assistant", content: [{ type: "input_text", text: "x" }] }] }, "input[1].content[0]", /'output_text'/],
     [{ input: [user, { ...made, arguments: {} }, result] }, "input[1].arguments", /expected a string, but got an object/],
+    [{ input: [user, { ...made, call_id: long }, { ...result, call_id: long }] }, "input[1].call_id", /maximum length 64/],
+    [{ input: [user, { ...made, name: "a.b" }, result] }, "input[1].name", /pattern/],
+    [{ input: [{ ...user, origin: "user" }] }, "input[0].origin", /Unknown parameter/],
+    [shows({ type: "input_text", text: "x", cache_control: {} }), "input[0].content[0].cache_control", /Unknown parameter/],
+    [shows({ type: "input_image", image_url: "data:image/heic;base64,AAAA" }), "input[0].content[0].image_url", /image MIME type/],
+    [shows({ type: "input_file", file_id: "file_1" }), "input[0].content[0].file_id", /'file_1'/],
     [
       { input: [user, { type: "reasoning", id: "rs_1", summary: [], encrypted_content: "x" }] },
       "input",

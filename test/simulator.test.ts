@@ -222,6 +222,9 @@ describe("what the vendor refuses is refused", () => {
   const toolUse = { role: "assistant", content: [{ type: "tool_use", id: "a", name: "t", input: {} }] };
   const result = (id: string) => ({ role: "user", content: [{ type: "tool_result", tool_use_id: id, content: "x" }] });
   const user = { role: "user", content: "hi" };
+  const media = (type: string, media_type: string) => ({ type, source: { type: "base64", media_type, data: "AAAA" } });
+  const thought = { type: "thinking", thinking: "x", signature: "s" };
+  const mark = { cache_control: { type: "ephemeral" } };
   const bad: readonly [object, RegExp][] = [
     [{ model: "" }, /^model/],
     [{ max_tokens: 0 }, /^max_tokens/],
@@ -235,6 +238,31 @@ describe("what the vendor refuses is refused", () => {
     [{ messages: [user, { role: "assistant", content: [{ type: "thinking", thinking: "x" }] }] }, /signature: Field required/],
     [{ thinking: { type: "enabled", budget_tokens: 5 } }, /budget_tokens/],
     [{ tools: [{ name: "t" }, { name: "t" }] }, /unique/],
+    [{ messages: [{ role: "user", content: [{ type: "text", text: " " }] }] }, /non-whitespace/],
+    [{ messages: [{ role: "user", content: [{ type: "text", text: "x", _meta: {} }] }] }, /^messages.0.content.0.text._meta: Extra inputs/],
+    [{ messages: [{ role: "user", content: [{ type: "thinking", thinking: "x", signature: "s" }] }] }, /only permitted in assistant/],
+    [{ messages: [user, { role: "assistant", content: [media("image", "image/png")] }] }, /only permitted in user/],
+    [{ messages: [{ role: "user", content: [media("image", "image/heic")] }] }, /image.source.base64.media_type: Input should be 'image/],
+    [{ messages: [{ role: "user", content: [media("document", "text/csv")] }] }, /media_type: Input should be 'application\/pdf'/],
+    [{ messages: [{ role: "user", content: [{ type: "image", source: { type: "file", file_id: "file-1" } }] }] }, /File not found: file-1/],
+    [{ messages: [user, { role: "assistant", content: [{ ...toolUse.content[0], id: "a.b" }] }, result("a.b")] }, /tool_use.id: .*pattern/],
+    [
+      { messages: [user, { role: "assistant", content: [{ ...toolUse.content[0], name: "a.b" }] }, result("a")] },
+      /tool_use.name: .*pattern/,
+    ],
+    [{ messages: [user, toolUse, result("a"), toolUse, result("a")] }, /ids must be unique: a/],
+    [{ messages: [user, toolUse, { role: "user", content: [{ type: "text", text: "x" }, ...result("a").content] }] }, /must come first/],
+    [
+      { messages: [user, toolUse, { role: "user", content: [{ type: "tool_result", tool_use_id: "a", content: toolUse.content }] }] },
+      /^messages.2.content.0.tool_result.content.0: Input tag 'tool_use'/,
+    ],
+    [{ messages: [user, { role: "assistant", content: [thought] }, user] }, /cannot be `thinking`/],
+    [{ messages: [user, { role: "assistant", content: "x " }] }, /trailing whitespace/],
+    [
+      { thinking: { type: "enabled", budget_tokens: 1024 }, messages: [user, toolUse, result("a")] },
+      /^messages.1.content.0.type: Expected `thinking`/,
+    ],
+    [{ messages: Array.from({ length: 5 }, () => ({ role: "user", content: [{ type: "text", text: "x", ...mark }] })) }, /maximum of 4/],
   ];
   test("with a 400 that names the place", async () => {
     await using model = await startModel({ script: [] });

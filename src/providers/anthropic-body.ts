@@ -1,18 +1,15 @@
 /** A request as the Messages wire wants it. A message is converted and written once, however often it is sent. */
-import type { CacheControl, ContentBlock, Message } from "../contract/message.ts";
+import { blocksOf, type CacheControl, type ContentBlock, type Message, toolResults } from "../contract/message.ts";
 import type { ModelRequest, Thinking } from "../contract/provider.ts";
 import { remember } from "../contract/remember.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import type { SystemPrompt } from "../contract/state.ts";
 import type { ToolSpec } from "../contract/tool.ts";
 import { isAdaptiveOnly, resolveAlias } from "./models.ts";
-import { repair } from "./repair.ts";
+import { type Repaired, repair } from "./repair.ts";
 import type { Telling } from "./wire.ts";
 
-export interface BodyOptions extends Pick<Telling, "refused" | "dropped"> {
-  /** Whether the API's version knows temperature, top_p and top_k at all. */
-  readonly sampling: boolean;
-}
+type BodyOptions = Pick<Telling, "refused" | "dropped">;
 
 /** The vendor takes so many cache marks. */
 const MARKS = 4;
@@ -20,7 +17,10 @@ const MARKS = 4;
 export const bodyOf = (request: ModelRequest, options: BodyOptions): string => {
   const model = resolveAlias(request.model);
   const adaptive = isAdaptiveOnly(model) || options.refused.has("thinking.type.enabled");
-  const thinking = request.thinking && thinkingOf(request.thinking, adaptive, options);
+  const repaired = repair(request.messages);
+  const asked = request.thinking?.type === "enabled" && !adaptive && isThoughtless(repaired.messages) ? null : request.thinking;
+  if (asked !== request.thinking) options.dropped("thinking", "enabled");
+  const thinking = asked && thinkingOf(asked, adaptive, options);
   const { cache, tools, system } = request;
   const control: CacheControl | null = cache && (cache.ttl === "1h" ? { type: "ephemeral", ttl: "1h" } : { type: "ephemeral" });
   const prompt = systemOf(system, cache?.system ? control : null, cache === null);
@@ -38,7 +38,19 @@ export const bodyOf = (request: ModelRequest, options: BodyOptions): string => {
     ...(request.outputSchema ? { output_config: { format: { type: "json_schema", schema: request.outputSchema } } } : {}),
   };
   const written = tools.length ? `,"tools":${toolsText(tools, markTools ? control : null)}` : "";
-  return `${JSON.stringify(head).slice(0, -1)}${written},"messages":[${messagesText(request, control, left)}]}`;
+  return `${JSON.stringify(head).slice(0, -1)}${written},"messages":[${messagesText(request, repaired, control, left)}]}`;
+};
+
+/**
+ * Whether the turn that is going on, results last, began without a thought that this vendor signed: another model began it, or this one while
+ * it was not asked to think. A budget is refused until the turn is over.
+ */
+const isThoughtless = (messages: readonly Message[]): boolean => {
+  const isRound = ({ content }: Message) => toolResults(content).length > 0;
+  const newest = messages.at(-1);
+  if (!newest || !isRound(newest)) return false;
+  const begin = messages[messages.findLastIndex((message) => message.role === "user" && !isRound(message)) + 1];
+  return begin !== undefined && !blocksOf(begin)[0]?.type.endsWith("thinking");
 };
 
 const thinkingOf = ({ type, budgetTokens, display }: Thinking, adaptive: boolean, { dropped }: BodyOptions): JsonObject => {
@@ -50,10 +62,10 @@ const thinkingOf = ({ type, budgetTokens, display }: Thinking, adaptive: boolean
   return { type: "adaptive", ...shown };
 };
 
-/** Models that think, and the newest ones always, take no sampling parameters; a version of the API without them neither. */
-const samplingOf = (request: ModelRequest, model: string, { sampling, refused, dropped }: BodyOptions): JsonObject => {
+/** Models that think, and the newest ones always, take no sampling parameters. */
+const samplingOf = (request: ModelRequest, model: string, { dropped }: BodyOptions): JsonObject => {
   const thinks = request.thinking !== null && request.thinking.type !== "disabled";
-  const fits = sampling && !thinks && !isAdaptiveOnly(model);
+  const fits = !thinks && !isAdaptiveOnly(model);
   const out: { [field: string]: number } = {};
   for (const [field, value] of [
     ["temperature", request.temperature],
@@ -61,7 +73,7 @@ const samplingOf = (request: ModelRequest, model: string, { sampling, refused, d
     ["top_k", request.topK],
   ] as const) {
     if (value === null) continue;
-    if (fits && !refused.has(field)) out[field] = value;
+    if (fits) out[field] = value;
     else dropped(field, value);
   }
   return out;
@@ -108,8 +120,7 @@ const messageText = remember(({ role, content }: Message): { readonly text: stri
     : { text: JSON.stringify({ role, content: content.map(wireBlock) }), own: marksOf(content) },
 );
 
-const messagesText = (request: ModelRequest, control: CacheControl | null, left: number): string => {
-  const { messages, last } = repair(request.messages);
+const messagesText = (request: ModelRequest, { messages, last }: Repaired, control: CacheControl | null, left: number): string => {
   const marks = control ? marksAt(request, last, messages.length, left) : null;
   const volatile = request.systemVolatile && `<session-context>\n${request.systemVolatile}\n</session-context>`;
   const newest = volatile ? messages.findLastIndex(({ role }) => role === "user") : -1;
@@ -156,11 +167,5 @@ const wire = (block: ContentBlock, keepMark: boolean): Json | ContentBlock => {
     const { _meta: _, ...rest } = bare;
     return rest;
   }
-  return known(bare);
+  return bare;
 };
-
-/** Histories of the Python program may hold attached files, which this wire is told of in words. */
-const known = (block: ContentBlock & { readonly name?: string; readonly mime_type?: string }): ContentBlock =>
-  (block.type as string) === "file"
-    ? { type: "text", text: `[attached file: ${block.name ?? "file"} (${block.mime_type ?? "unknown"})]` }
-    : block;

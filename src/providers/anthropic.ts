@@ -56,7 +56,7 @@ export const anthropic = (options: AnthropicOptions = {}): Provider => {
     outgoing: (request, telling) => ({
       url: `${addressOf(options)}/v1/messages`,
       headers: headersOf(options, version),
-      body: bodyOf(request, { ...telling, sampling }),
+      body: bodyOf(request, telling),
     }),
     listing: () => modelsAt(`${addressOf(options)}/v1/models?limit=1000`, headersOf(options, version)),
     reader: streamReader,

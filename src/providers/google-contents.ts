@@ -1,4 +1,4 @@
-/** A history as Gemini's `contents`. A message is converted and written once, however often it is sent. */
+/** A lowered history as Gemini's `contents`. A message is converted and written once, however often it is sent. */
 import {
   blocksOf,
   type ContentBlock,
@@ -20,21 +20,25 @@ const UNSIGNED = Symbol("unsigned call");
 /** The vendor's word for a call that another model made. */
 const NO_SIGNATURE = ',"thoughtSignature":"skip_thought_signature_validator"';
 
-/** The `contents` of a request, without their brackets. `signed`: whether the model refuses calls without a signature. */
-export const contentsText = ({ messages: given, systemVolatile }: ModelRequest, signed: boolean): string => {
-  const { messages } = repair(given.map(own));
+/** The user has the last word on this wire. */
+const GO_ON = '{"role":"user","parts":[{"text":"Continue."}]}';
+
+/** The `contents` of a request, without their brackets. `mustSign`: whether the model refuses calls without a signature. */
+export const contentsText = ({ messages: given, systemVolatile }: ModelRequest, mustSign: boolean): string => {
+  const { messages } = repair(given.map(signed));
   const volatile = systemVolatile && JSON.stringify({ text: `<session-context>\n${systemVolatile}\n</session-context>` });
   const newest = volatile ? messages.findLastIndex(({ role }) => role === "user") : -1;
   const texts = messages.map((message, i) => {
     const text = pieces(message)
       .map((piece) => {
         if (typeof piece === "string") return piece;
-        return piece === UNSIGNED ? (signed ? NO_SIGNATURE : "") : JSON.stringify(nameOf(piece.answers, messages[i - 1]));
+        return piece === UNSIGNED ? (mustSign ? NO_SIGNATURE : "") : JSON.stringify(nameOf(piece.answers, messages[i - 1]));
       })
       .join("");
     return i === newest ? `${text.slice(0, -2)},${volatile}]}` : text;
   });
   if (volatile && newest < 0) texts.push(`{"role":"user","parts":[${volatile}]}`);
+  else if (messages.at(-1)?.role === "assistant") texts.push(GO_ON);
   return texts.join(",");
 };
 
@@ -42,17 +46,16 @@ export const contentsText = ({ messages: given, systemVolatile }: ModelRequest, 
 const nameOf = (id: string, before: Message | undefined): string =>
   toolUses(before?.content ?? "").find((call) => call.id === id)?.name ?? "";
 
-/** Without what is another vendor's; what is signed with its signature. Only a call has it in the next block still. */
-const own = remember((message: Message): Message => {
+/** What is signed, with its signature. Only a call has it in the next block still. */
+const signed = remember((message: Message): Message => {
   const { content } = message;
-  if (typeof content === "string" || content.every(({ type }) => type !== "opaque" && !type.endsWith("thinking"))) return message;
+  if (typeof content === "string" || content.every((block) => !signatureOf(block))) return message;
   const blocks = content.flatMap((block, i): readonly ContentBlock[] => {
     const thoughtSignature = signatureOf(content[i + 1]);
-    if (block.type === "thinking") return thoughtSignature ? [kept({ text: block.thinking, thought: true, thoughtSignature })] : [];
-    if (block.type === "text" && thoughtSignature) return [kept({ text: block.text, thoughtSignature })];
-    if (block.type === "redacted_thinking") return [];
-    if (block.type !== "opaque" || partOf(block)) return [block];
-    return signatureOf(block) && content[i - 1]?.type === "tool_use" ? [block] : [];
+    if (thoughtSignature && block.type === "thinking") return [kept({ text: block.thinking, thought: true, thoughtSignature })];
+    if (thoughtSignature && block.type === "text") return [kept({ text: block.text, thoughtSignature })];
+    const signsCall = message.role === "assistant" && content[i - 1]?.type === "tool_use";
+    return signatureOf(block) && !signsCall ? [] : [block];
   });
   return { ...message, content: blocks };
 });
@@ -60,14 +63,13 @@ const own = remember((message: Message): Message => {
 const pieces = remember((message: Message): readonly Piece[] => {
   const blocks = blocksOf(message);
   const results = blocks.filter((block) => block.type === "tool_result");
-  const shown = results.flatMap(({ content }) => (typeof content === "string" ? [] : content.filter(({ type }) => type !== "text")));
   const rest = blocks.filter((block) => block.type !== "tool_result");
   let unsigned = true;
   const parts: (readonly Piece[])[] = results.map(responsePieces);
-  for (const [i, block] of [...shown, ...rest].entries()) {
+  for (const [i, block] of rest.entries()) {
     const part = wirePart(block);
     if (!part) continue;
-    const thoughtSignature = block.type === "tool_use" ? signatureOf(rest[i - shown.length + 1]) : "";
+    const thoughtSignature = block.type === "tool_use" ? signatureOf(rest[i + 1]) : "";
     const text = JSON.stringify({ ...part, ...(thoughtSignature ? { thoughtSignature } : {}) });
     parts.push(block.type === "tool_use" && unsigned && !thoughtSignature ? [text.slice(0, -1), UNSIGNED, "}"] : [text]);
     if (block.type === "tool_use") unsigned = false;
@@ -87,7 +89,6 @@ const joined = (all: readonly Piece[]): readonly Piece[] => {
   return out;
 };
 
-/** What a result shows besides text follows the results, in the same message. */
 const responsePieces = ({ tool_use_id: id, content, is_error }: ToolResultBlock): readonly Piece[] => {
   const said = textOf(content);
   return [
@@ -103,19 +104,18 @@ const wirePart = (block: ContentBlock): JsonObject | null => {
     case "text":
       return { text: block.text };
     case "image":
-      return mediaPart(block.source);
     case "document":
-      return mediaPart(block.source, block.title);
+      return mediaPart(block.source);
     case "tool_use":
       return { functionCall: { id: block.id, name: block.name, args: block.input } };
     case "opaque":
       return partOf(block);
     default:
-      return attached(block);
+      return null;
   }
 };
 
-const mediaPart = (source: MediaSource, title?: string): JsonObject => {
+const mediaPart = (source: MediaSource): JsonObject => {
   switch (source.type) {
     case "base64":
       return { inlineData: { mimeType: source.media_type, data: source.data } };
@@ -124,7 +124,7 @@ const mediaPart = (source: MediaSource, title?: string): JsonObject => {
     case "file":
       return { fileData: { fileUri: source.file_id } };
     case "text":
-      return { text: title ? `${title}\n\n${source.data}` : source.data };
+      return { text: source.data };
   }
 };
 
@@ -148,7 +148,3 @@ const typeOf = (url: string): { readonly mimeType?: string } => {
   const mimeType = Object.hasOwn(TYPES, ending) ? TYPES[ending] : undefined;
   return mimeType === undefined ? {} : { mimeType };
 };
-
-/** Histories of the Python program may hold attached files, which the model is told of in words. */
-const attached = (block: ContentBlock & { readonly name?: string; readonly mime_type?: string }): JsonObject | null =>
-  (block.type as string) === "file" ? { text: `[attached file: ${block.name ?? "file"} (${block.mime_type ?? "unknown"})]` } : null;

@@ -39,6 +39,7 @@ export const google = (options: GoogleOptions = {}): Provider => {
       supports_top_k: true,
       supports_structured_output: true,
       supports_vision: true,
+      supports_vision_tool_results: false,
       supports_documents: true,
     }),
     timeouts: timeoutsOf(options.timeouts),

@@ -39,5 +39,7 @@ export type { ClaudeStatus } from "./claude-code/status.ts";
 export { type CredentialInput, type Reference, VARIABLES } from "./credential-sources.ts";
 export { CredentialBundle, PREFERENCE, type ProviderCredentials, secretsOf } from "./credentials.ts";
 export type { GoogleOptions } from "./google.ts";
+export { type LowerTarget, type LowerTelling, lower } from "./lower.ts";
 export { createPricing, PRICES, type PriceTable } from "./pricing.ts";
+export { repair } from "./repair.ts";
 export type { ProviderTimeouts } from "./timeouts.ts";

@@ -11,7 +11,9 @@ export interface Repaired {
 
 const INTERRUPTED = "No result: the call was interrupted before it finished.";
 const BEGINNING = "(The beginning of this conversation is not shown.)";
-const LEGAL = /^[a-zA-Z0-9_-]+$/;
+/** The longest id of a call that every vendor takes. */
+const LONGEST = 40;
+const LEGAL = new RegExp(`^[a-zA-Z0-9_-]{1,${LONGEST}}$`);
 
 const note = (role: "user", content: string): Message => ({ id: "", origin: "note", role, content });
 const blank = (text: string): boolean => !/\S/.test(text);
@@ -27,7 +29,8 @@ const sound = (b: ContentBlock): boolean => {
 
 /**
  * The rules: roles alternate and begin with user; no blank text, no empty message; thinking is signed and never a message's end; every
- * call's id is legal and its own; the results of a message's calls, and no others, open the next message; the last word does not end in space.
+ * call's id is its own, of at most 40 letters, digits, _ and -; the results of a message's calls, and no others, open the next message; the
+ * last word does not end in space.
  */
 export const repair = (messages: readonly Message[]): Repaired => (isValid(messages) ? { messages, last: null } : rebuild(messages));
 
@@ -174,7 +177,7 @@ const answer = (open: ReadonlyMap<string, { readonly calls: Call[] }>, block: To
 };
 
 type Names = ReturnType<typeof names>;
-/** Gives each name once; one that is taken gets the next number. */
+/** Gives each name once; one that is taken gets the next number in place of its end. */
 const names = () => {
   const taken = new Set<string>();
   const numbers = new Map<string, number>();
@@ -182,7 +185,10 @@ const names = () => {
     take(base: string): string {
       let name = base;
       let n = numbers.get(base) ?? 2;
-      while (taken.has(name)) name = `${base}_${n++}`;
+      while (taken.has(name)) {
+        const number = `_${n++}`;
+        name = base.slice(0, LONGEST - number.length) + number;
+      }
       numbers.set(base, n);
       taken.add(name);
       return name;
@@ -197,7 +203,7 @@ const named = (
   used: Names,
   open: Map<string, { readonly draft: Draft; readonly calls: Call[] }>,
 ): ToolUseBlock => {
-  const id = used.take(block.id.replaceAll(/[^a-zA-Z0-9_-]/g, "_") || "call");
+  const id = used.take(block.id.replaceAll(/[^a-zA-Z0-9_-]/g, "_").slice(0, LONGEST) || "call");
   const call: Call = { id, result: undefined };
   draft.calls.push(call);
   const known = open.get(block.id);

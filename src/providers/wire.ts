@@ -6,6 +6,7 @@ import type { Json, JsonObject } from "../contract/schema.ts";
 import type { Failure } from "./failure.ts";
 import { type HttpAnswer, send, warm } from "./http.ts";
 import { parsed } from "./json.ts";
+import { lower } from "./lower.ts";
 import { sseReader } from "./sse.ts";
 import type { ProviderTimeouts } from "./timeouts.ts";
 
@@ -25,7 +26,7 @@ export interface Wire {
   address(): string | undefined;
   /** The model as the wire names it. What one turned out not to take is remembered under it. Default: the request's own. */
   modelOf?(model: string): string;
-  /** The request as it goes out. Throws `APIError` when the address or the credentials are missing. */
+  /** The request as it goes out, lowered before. Throws `APIError` when the address or the credentials are missing. */
   outgoing(request: ModelRequest, telling: Telling): Outgoing;
   /** Reads one streamed answer. */
   reader(reading: Reading): StreamReader;
@@ -191,7 +192,7 @@ const ask = async (exchange: Exchange): Promise<HttpAnswer> => {
   const model = wire.modelOf?.(request.model) ?? request.model;
   for (;;) {
     const refused = refusals.get(model) ?? new Set<string>();
-    const { url, headers, body } = wire.outgoing(request, {
+    const telling: Telling = {
       refused,
       dropped: (field, value) => {
         if (once(`dropped ${field}`)) notice(exchange, "parameter_dropped", { field, value });
@@ -199,7 +200,9 @@ const ask = async (exchange: Exchange): Promise<HttpAnswer> => {
       unsupported: (field) => {
         if (once(`unsupported ${field}`)) notice(exchange, "feature_unsupported", { field });
       },
-    });
+    };
+    const lowered = lower(request, { vendor: wire.name, capabilities: wire.capabilities }, telling);
+    const { url, headers, body } = wire.outgoing(lowered, telling);
     const answer = await send({
       url,
       method: "POST",

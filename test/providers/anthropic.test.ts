@@ -456,7 +456,7 @@ test("a long history costs little once it was sent", async () => {
     }),
   );
   const { bodyOf } = await import("../../src/providers/anthropic-body.ts");
-  const options = { sampling: false, refused: new Set<string>(), dropped: () => undefined };
+  const options = { refused: new Set<string>(), dropped: () => undefined };
   const time = () => {
     const from = performance.now();
     bodyOf({ ...plain, messages: [...messages] }, options);

@@ -487,6 +487,39 @@ test("text of a history cannot pose as a part of the conversation", async () => 
   assert.match(text, /really\n\n<session-context>\nIt is noon\.\n<\/session-context>$/);
 });
 
+test("what a tool showed is shown to the CLI; what it cannot be shown is told in words, once", async () => {
+  await using fake = await fakeClaude({ stdout: lines(saying("x"), result()) });
+  const png = { type: "image", source: { type: "base64", media_type: "image/png", data: "AAAA" } } as const;
+  const messages = history(
+    ["user", "q"],
+    ["assistant", [{ type: "tool_use", id: "t", name: "f", input: {} }]],
+    [
+      "user",
+      [
+        { type: "tool_result", tool_use_id: "t", content: [{ type: "text", text: "see" }, png] },
+        { type: "image", source: { type: "base64", media_type: "image/heic", data: "AAAA" } },
+        { type: "document", source: { type: "file", file_id: "file_1" }, title: "r" },
+      ],
+    ],
+  );
+  const provider = await providerOf(fake);
+  const told = ofType(await eventsOf(provider, { messages }), "notice").map(({ data }) => data.field);
+  assert.deepEqual(told, ["max_tokens", "messages.image", "messages.document"]);
+  assert.deepEqual(sent((await fake.called()).stdin), [
+    {
+      type: "text",
+      text: [
+        "## Conversation so far\n\n### User\nq\n\n### Assistant\n[Tool call: f({})]\n\n## Current input\n[Tool result] see",
+        "[image attachment]",
+        "[image (image/heic) is left out: this model cannot be shown it]",
+        '[document "r" (an uploaded file) is left out: this model cannot be shown it]',
+      ].join("\n"),
+    },
+    png,
+  ]);
+  assert.deepEqual(ofType(await eventsOf(provider, { messages }), "notice"), []);
+});
+
 test("extras: wrong ones are refused with their place before anything runs, unknown ones are told", async () => {
   await using fake = await fakeClaude({ stdout: lines(saying("x"), result()) });
   const { error } = await outcomeOf(await providerOf(fake, { extras: { timeout_s: "soon", default_permission_mode: "yolo" } }));

@@ -5,7 +5,7 @@ import { createServer, type RequestListener } from "node:http";
 import { test } from "node:test";
 import fc from "fast-check";
 import { APIError, collect, type Message, type ModelEvent, type ModelRequest, type Provider } from "geny-executor";
-import { type GoogleOptions, providers } from "geny-executor/providers";
+import { type GoogleOptions, lower, providers } from "geny-executor/providers";
 import { type Fault, type OfflineModel, startModel, type Turn } from "geny-executor/testing";
 
 const never = new AbortController().signal;
@@ -533,9 +533,10 @@ test("a long history costs little once it was sent, thoughts and signatures incl
   );
   const { bodyOf } = await import("../../src/providers/google-body.ts");
   const telling = { refused: new Set<string>(), dropped: () => undefined, unsupported: () => undefined };
+  const target = { vendor: "google", capabilities: (await providers.google()).capabilities };
   const time = () => {
     const from = performance.now();
-    bodyOf({ ...plain, messages: [...messages] }, telling);
+    bodyOf(lower({ ...plain, messages: [...messages] }, target, telling), telling);
     return performance.now() - from;
   };
   const cold = time();

@@ -11,6 +11,8 @@ const text = (t: string): ContentBlock => ({ type: "text", text: t });
 const call = (id: string): ContentBlock => ({ type: "tool_use", id, name: "f", input: {} });
 const result = (id: string, content: string | ContentBlock[] = "ok"): ContentBlock => ({ type: "tool_result", tool_use_id: id, content });
 
+const LONG = `toolu_${"x".repeat(60)}`;
+
 /** The vendor's rules, written independently of the code. Null: fine. */
 const refused = (messages: readonly Message[]): string | null => {
   const ids = new Set<string>();
@@ -28,7 +30,7 @@ const refused = (messages: readonly Message[]): string | null => {
     if ([...answered].sort().join() !== [...open].sort().join()) return `${at}: pairs`;
     open = blocks.flatMap((b) => (b.type === "tool_use" ? [b.id] : []));
     if (open.length && m.role !== "assistant") return `${at}: call of a user`;
-    for (const id of open) if (ids.size === ids.add(id).size || !/^[\w-]+$/.test(id)) return `${at}: id ${id}`;
+    for (const id of open) if (ids.size === ids.add(id).size || !/^[\w-]{1,40}$/.test(id)) return `${at}: id ${id}`;
   }
   const end = messages.at(-1);
   const word = typeof end?.content === "string" ? end.content : end?.content.at(-1);
@@ -104,6 +106,19 @@ const cases: [string, MessageInput[], { role: string; content: unknown }[]][] = 
       { role: "user", content: "a" },
       { role: "assistant", content: [call("f_x_0")] },
       { role: "user", content: [result("f_x_0")] },
+    ],
+  ],
+  [
+    "ids that are too long are cut, and stay apart",
+    [
+      { role: "user", content: "a" },
+      { role: "assistant", content: [call(`${LONG}1`), call(`${LONG}2`)] },
+      { role: "user", content: [result(`${LONG}2`, "two"), result(`${LONG}1`, "one")] },
+    ],
+    [
+      { role: "user", content: "a" },
+      { role: "assistant", content: [call(LONG.slice(0, 40)), call(`${LONG.slice(0, 38)}_2`)] },
+      { role: "user", content: [result(LONG.slice(0, 40), "one"), result(`${LONG.slice(0, 38)}_2`, "two")] },
     ],
   ],
   [
@@ -188,7 +203,7 @@ for (const [name, given, wanted] of cases)
     assert.equal(JSON.stringify(given), before, "the history itself must not change");
   });
 
-const ids = fc.constantFrom("t1", "t2", "call_0", "a.b");
+const ids = fc.constantFrom("t1", "t2", "call_0", "a.b", LONG, `${LONG}.`);
 const block: fc.Arbitrary<ContentBlock> = fc.oneof(
   fc.constantFrom("", " ", "hello", "trailing \n").map(text),
   ids.map(call),

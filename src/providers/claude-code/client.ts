@@ -1,11 +1,12 @@
 /** The `claude` program as a provider. It runs its own tools and its own loop; a call is one process. */
 import { APIError } from "../../contract/errors.ts";
 import type { ClientNotice, ModelEvent, ModelRequest, Provider } from "../../contract/provider.ts";
-import type { Json, JsonObject } from "../../contract/schema.ts";
+import type { JsonObject } from "../../contract/schema.ts";
 import type { Logger } from "../../contract/services.ts";
 import { capabilities } from "../capabilities.ts";
 import type { ProviderCredentials } from "../credentials.ts";
 import type { Environment } from "../lanes.ts";
+import { lower } from "../lower.ts";
 import { findBinary } from "./binary.ts";
 import { call, type Setup } from "./call.ts";
 import { environmentOf } from "./environment.ts";
@@ -22,6 +23,22 @@ export interface ClaudeCodeOptions extends ProviderCredentials {
 }
 
 const NAME = "claude_code_cli";
+const CAPABILITIES = capabilities({
+  supports_thinking: true,
+  supports_structured_output: true,
+  supports_session_continuity: true,
+  supports_mcp_passthrough: true,
+  supports_budget_limit: true,
+  supports_cost_usage: true,
+  supports_vision: true,
+  supports_vision_tool_results: false,
+  supports_documents: true,
+  is_subprocess: true,
+  requires_workspace: true,
+  drops: ["tool_choice", "stop_sequences", "top_k", "temperature", "top_p", "max_tokens"],
+});
+/** Calls and results of a history stay: its prompt tells them in words of its own. */
+const TARGET = { vendor: NAME, capabilities: { ...CAPABILITIES, supports_tools: true } };
 
 /**
  * Its `extras` are those of settings.ts. The id of its `start` event is the CLI's session: hand it back as `extras.session_hint` to go on with
@@ -53,19 +70,7 @@ export const claudeCodeCli = (options: ClaudeCodeOptions = {}): Provider => {
   };
   return {
     name: NAME,
-    capabilities: capabilities({
-      supports_thinking: true,
-      supports_structured_output: true,
-      supports_session_continuity: true,
-      supports_mcp_passthrough: true,
-      supports_budget_limit: true,
-      supports_cost_usage: true,
-      supports_vision: true,
-      supports_vision_tool_results: false,
-      is_subprocess: true,
-      requires_workspace: true,
-      drops: ["tool_choice", "stop_sequences", "top_k", "temperature", "top_p", "max_tokens"],
-    }),
+    capabilities: CAPABILITIES,
     stream: (request, { signal }) => ({ [Symbol.asyncIterator]: () => leavable(client, request, signal) }),
     async warmup() {
       const { binary, child } = setup();
@@ -114,8 +119,9 @@ const leavable = (client: Client, request: ModelRequest, signal: AbortSignal): A
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       const setup = client.setup();
-      yield* notices(client, request);
-      yield* call(setup, request, stop, client.track);
+      const { sent, notices } = lowered(client, request);
+      yield* notices;
+      yield* call(setup, sent, stop, client.track);
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
@@ -131,25 +137,14 @@ const leavable = (client: Client, request: ModelRequest, signal: AbortSignal): A
   };
 };
 
-/** What of the request does not reach the CLI; each thing once. */
-const notices = ({ once }: Client, request: ModelRequest): readonly ModelEvent[] => {
-  const notice = (kind: ClientNotice, data: JsonObject): ModelEvent => ({
-    type: "notice",
-    notice: kind,
-    data: { provider: NAME, ...data },
-  });
-  const fields: { readonly [field: string]: Json } = {
-    temperature: request.temperature,
-    top_p: request.topP,
-    top_k: request.topK,
-    stop_sequences: request.stopSequences,
-    max_tokens: request.maxTokens,
-    tool_choice: request.toolChoice,
+/** What the CLI can be told of the request; what of it is lost is told once. */
+const lowered = ({ once }: Client, request: ModelRequest): { readonly sent: ModelRequest; readonly notices: readonly ModelEvent[] } => {
+  const notices: ModelEvent[] = [];
+  const tell = (notice: ClientNotice, data: JsonObject & { readonly field: string }) => {
+    if (once(`${notice} ${data.field}`)) notices.push({ type: "notice", notice, data: { provider: NAME, ...data } });
   };
-  const dropped = Object.entries(fields).filter(([field, value]) => value !== null && once(field));
-  const tools = request.tools.length > 0 && once("tools");
-  return [
-    ...dropped.map(([field, value]) => notice("parameter_dropped", { field, value })),
-    ...(tools ? [notice("feature_unsupported", { field: "tools" })] : []),
-  ];
+  const unsupported = (field: string) => tell("feature_unsupported", { field });
+  const sent = lower(request, TARGET, { dropped: (field, value) => tell("parameter_dropped", { field, value }), unsupported });
+  if (request.tools.length) unsupported("tools");
+  return { sent, notices };
 };

@@ -1,6 +1,7 @@
-/** A history as the one user message that the CLI takes. */
+/** A lowered history as the one user message that the CLI takes. */
 import { blocksOf, type ContentBlock, type Message, textOf } from "../../contract/message.ts";
 import type { Json, JsonObject } from "../../contract/schema.ts";
+import { callInWords, resultInWords } from "../lower-message.ts";
 
 interface Conversation {
   readonly messages: readonly Message[];
@@ -64,11 +65,9 @@ const told = (block: ContentBlock): string => {
     case "document":
       return `[document attachment${block.title ? `: ${quiet(block.title)}` : ""}]`;
     case "tool_use":
-      return `[Tool call: ${block.name}(${JSON.stringify(block.input ?? {})})]`;
-    case "tool_result": {
-      const result = typeof block.content === "string" ? block.content : textOf(block.content ?? []);
-      return `[Tool ${block.is_error ? "error" : "result"}] ${quiet(result)}`.trimEnd();
-    }
+      return callInWords(block);
+    case "tool_result":
+      return resultInWords(block, quiet(textOf(block.content ?? [])));
     default:
       return "";
   }

@@ -1,5 +1,6 @@
 /** What Gemini's API refuses, as far as a harness can get it wrong. Its JSON is a protocol buffer's: an unknown name is a mistake at any depth. */
 import type { Json, JsonObject } from "../../contract/schema.ts";
+import { refusePart } from "./gemini-part-rules.ts";
 import { refuseDeclaration, unknownName } from "./gemini-schema-rules.ts";
 import { isObject, objects, type WireCall, type WireError } from "./wire.ts";
 
@@ -38,18 +39,6 @@ const configNames = [
   "topK",
   "topP",
 ];
-const data = [
-  "text",
-  "inlineData",
-  "fileData",
-  "functionCall",
-  "functionResponse",
-  "executableCode",
-  "codeExecutionResult",
-  "toolCall",
-  "toolResponse",
-];
-
 export const invalid = (message: string): WireError => ({ status: 400, message });
 
 export function refuseGemini(call: WireCall): WireError | null {
@@ -113,16 +102,8 @@ function refuseContents(contents: Json | undefined, path: string): WireError | n
     const parts = objects(content.parts);
     if (!parts.length) return invalid(`* ${at}.parts: contents.parts must not be empty.\n`);
     for (const [p, part] of parts.entries()) {
-      if (!data.some((key) => part[key] !== undefined))
-        return invalid(`* ${at}.parts[${p}].data: required oneof field 'data' must have one initialized field\n`);
-      for (const [key, field] of [
-        ["functionCall", "function_call"],
-        ["functionResponse", "function_response"],
-      ] as const) {
-        const made = part[key];
-        if (made !== undefined && !(isObject(made) && made.name))
-          return invalid(`* ${at}.parts[${p}].${field}.name: Name cannot be empty.\n`);
-      }
+      const refused = refusePart(part, i, p);
+      if (refused) return refused;
     }
   }
   return refusePairs(list) ?? refuseUnsigned(list, path);

@@ -28,6 +28,8 @@ const schemaNames = [
   "type",
 ];
 
+export const functionName = /^[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}$/;
+
 export function unknownName(body: JsonObject, known: readonly string[], at: string): WireError | null {
   const name = Object.keys(body).find((key) => !known.includes(key));
   if (name === undefined) return null;
@@ -38,7 +40,7 @@ export function refuseDeclaration(declaration: JsonObject, at: string): WireErro
   const unknown = unknownName(declaration, declarationNames, at);
   if (unknown) return unknown;
   const { name, parameters, parametersJsonSchema } = declaration;
-  if (typeof name !== "string" || !/^[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}$/.test(name))
+  if (typeof name !== "string" || !functionName.test(name))
     return {
       status: 400,
       message: `* GenerateContentRequest.${at}.name: Invalid function name. Must start with a letter or an underscore. Must be alphanumeric (a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or dashes (-), with a maximum length of 128.\n`,

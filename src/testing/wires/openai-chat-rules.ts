@@ -1,6 +1,7 @@
 /** What OpenAI's Chat Completions API refuses, as far as a harness can get it wrong. */
 import type { Json, JsonObject } from "../../contract/schema.ts";
 import { bad, type Dialect, invalidType, invalidValue, missing, refuseFunction, refuseKey, refuseUnknown } from "./openai.ts";
+import { refuseForeignMessages } from "./openai-foreign-rules.ts";
 import { isObject, objects, type WireCall, type WireError } from "./wire.ts";
 
 const parameters = [
@@ -60,7 +61,8 @@ export function refuseChat(call: WireCall, dialect: Dialect): WireError | null {
     refuseOptions(body) ??
     refuseTools(body) ??
     refuseMessages(body.messages) ??
-    refusePairs(body.messages.filter(isObject))
+    refusePairs(body.messages.filter(isObject)) ??
+    refuseForeignMessages(body.messages.filter(isObject))
   );
 }
 

@@ -1,6 +1,7 @@
 /** What OpenAI's Responses API refuses, as far as a harness can get it wrong. */
 import type { Json, JsonObject } from "../../contract/schema.ts";
 import { bad, type Dialect, invalidType, invalidValue, missing, refuseFunction, refuseKey, refuseUnknown } from "./openai.ts";
+import { refuseForeignItems } from "./openai-foreign-rules.ts";
 import { isObject, type WireCall, type WireError } from "./wire.ts";
 
 const parameters = [
@@ -86,7 +87,7 @@ function refuseInput(input: Json | undefined): WireError | null {
     const refused = refuseItem(item, `input[${i}]`, input[i + 1]);
     if (refused) return refused;
   }
-  return refusePairs(input.filter(isObject));
+  return refusePairs(input.filter(isObject)) ?? refuseForeignItems(input.filter(isObject));
 }
 
 function refuseItem(item: JsonObject, at: string, next: Json | undefined): WireError | null {
