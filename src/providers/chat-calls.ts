@@ -83,8 +83,13 @@ export const callReader = (reading: Reading, nextBlock: () => number, makeId: (n
       call.unsaid += json;
       if (call === calls[ended]) tell(call);
     },
-    /** The answer is whole. `cut`: it ended at its limit, so that what is missing of the arguments must not be guessed. */
+    /**
+     * Ends the calls: the answer is whole, or says something else. `cut`: it ended at its limit, so that what is missing of the arguments must
+     * not be guessed.
+     */
     end(cut: boolean) {
+      if (ended === calls.length) return;
+      stuck = false;
       for (const call of calls.slice(ended)) end(call, cut ? undefined : mended);
     },
     /** Whether there is one that can be made. */

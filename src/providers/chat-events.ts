@@ -72,8 +72,11 @@ const answerReader = (reading: Reading, uncounted: Uncounted) => {
 
   const grow = (type: "text" | "thinking", said: string) => {
     if (said === "") return;
-    if (open !== type) index++;
-    open = type;
+    if (open !== type) {
+      calls.end(false);
+      index++;
+      open = type;
+    }
     say({ type, index, text: said });
   };
   const begin = (chunk: JsonObject) => {

@@ -32,7 +32,7 @@ export const asking =
     const failure = wire.failure({ ...answer, body: said, secrets: wire.secrets() });
     if (answer.status > 299) throw failure;
     const known = parsed(said);
-    if (isObject(known) && known[key] !== undefined) return known;
+    if (isObject(known) && typeof known[key] === "object" && known[key] !== null) return known;
     throw new APIError(
       `${wire.name}: ${path} tells nothing of models. Is \`baseUrl\` right? ${failure.message.slice(wire.name.length + 2)}`,
       {
