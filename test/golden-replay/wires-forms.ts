@@ -1,4 +1,5 @@
 /** Forms in which what was sent is compared, where only the form differs on purpose. */
+import { isDeepStrictEqual } from "node:util";
 import type { Plain } from "./wires.ts";
 
 const isPlain = (value: unknown): value is Plain => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -30,7 +31,7 @@ export const chatMessages = (messages: unknown): unknown => {
   return out;
 };
 
-/** Gemini's contents: results without their names, messages of one role in a row as one. */
+/** Gemini's contents: results without their names, messages of one role in a row as one, and no word to go on at the end. */
 export const geminiContents = (contents: unknown): unknown => {
   const out: { readonly role: unknown; readonly parts: unknown[] }[] = [];
   for (const { role, parts } of rows(contents)) {
@@ -44,7 +45,7 @@ export const geminiContents = (contents: unknown): unknown => {
     if (last === undefined || last.role !== role) out.push({ role, parts: said });
     else last.parts.push(...said);
   }
-  return out;
+  return out.filter(({ parts }, i) => i < out.length - 1 || !isDeepStrictEqual(parts, [{ text: "Continue." }]));
 };
 
 /** Gemini's declarations with their schemas in JSON Schema's words. */

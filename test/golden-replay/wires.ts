@@ -185,6 +185,7 @@ const MAKE: { readonly [P in Recording["provider"]]: (recording: Recording, url:
         supports_tool_choice: true,
         supports_thinking: low?.thinking !== undefined,
         supports_structured_output: true,
+        supports_vision: true,
         ...client?.caps,
       },
     }),

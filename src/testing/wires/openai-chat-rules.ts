@@ -60,7 +60,6 @@ export function refuseChat(call: WireCall, dialect: Dialect): WireError | null {
     refuseOptions(body) ??
     refuseTools(body) ??
     refuseMessages(body.messages) ??
-    (dialect.local ? null : refuseLongIds(body.messages)) ??
     refusePairs(body.messages.filter(isObject))
   );
 }
@@ -155,20 +154,6 @@ function refuseCalls(calls: Json | undefined, at: string): WireError | null {
     if (typeof call.function.name !== "string") return missing(`${path}.function.name`);
     if (typeof call.function.arguments !== "string") return invalidType(`${path}.function.arguments`, "a string", call.function.arguments);
   }
-  return null;
-}
-
-const longestId = 40;
-
-function refuseLongIds(messages: readonly Json[]): WireError | null {
-  for (const [i, message] of objects(messages).entries())
-    for (const [j, { id }] of objects(message.tool_calls).entries())
-      if (String(id).length > longestId)
-        return bad(
-          `Invalid 'messages[${i}].tool_calls[${j}].id': string too long. Expected a string with maximum length ${longestId}, but got a string with length ${String(id).length} instead.`,
-          `messages[${i}].tool_calls[${j}].id`,
-          "string_above_max_length",
-        );
   return null;
 }
 
