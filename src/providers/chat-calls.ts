@@ -84,8 +84,8 @@ export const callReader = (reading: Reading, nextBlock: () => number, makeId: (n
       if (call === calls[ended]) tell(call);
     },
     /**
-     * Ends the calls: the answer is whole, or says something else. `cut`: it ended at its limit, so that what is missing of the arguments must
-     * not be guessed.
+     * Ends the calls: the answer is whole, or says something else. `cut`: it was ended before it asked for results, so that what is missing of
+     * the arguments must not be guessed.
      */
     end(cut: boolean) {
       if (ended === calls.length) return;

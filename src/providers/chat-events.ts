@@ -4,6 +4,7 @@ import { APIError } from "../contract/errors.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import { noUsage, type Usage } from "../contract/usage.ts";
 import { callReader } from "./chat-calls.ts";
+import { shortcut, type Voice } from "./chat-shortcut.ts";
 import { count, isObject, list, object, parsed, text } from "./json.ts";
 import type { Reading, StreamReader } from "./wire.ts";
 
@@ -42,23 +43,19 @@ export const sayCompletion = (body: Json | undefined, reading: Reading, uncounte
   return true;
 };
 
-const choiceOf = (chunk: JsonObject): JsonObject | undefined =>
-  list(chunk.choices).find((c) => isObject(c) && (c.index ?? 0) === 0) as JsonObject | undefined;
-
-/** Where in a chunk's text its piece of the answer stands: the next chunk is mostly the same around it. */
-interface Pattern {
-  readonly head: string;
-  readonly tail: string;
-  readonly type: "text" | "thinking";
-}
+/** The first choice; the others are alternatives that nobody asked for. */
+const choiceOf = (chunk: JsonObject): JsonObject | undefined => {
+  for (const choice of list(chunk.choices)) if (isObject(choice) && (choice.index ?? 0) === 0) return choice;
+  return undefined;
+};
 
 const answerReader = (reading: Reading, uncounted: Uncounted) => {
   const { say, requestId, provider } = reading;
   let id: string | undefined;
   let index = -1;
-  let open: "text" | "thinking" | undefined;
-  let pattern: Pattern | undefined;
-  let usage: Usage | undefined;
+  let open: Voice | undefined;
+  const short = shortcut();
+  let counted = false;
   let stop: { readonly reason: string; readonly sequence: string | null } | undefined;
   let refused = false;
   const calls = callReader(
@@ -70,7 +67,7 @@ const answerReader = (reading: Reading, uncounted: Uncounted) => {
     (nth) => `call_${(id ?? "").replaceAll(/[^a-zA-Z0-9_-]/g, "").slice(-20)}_${nth}`,
   );
 
-  const grow = (type: "text" | "thinking", said: string) => {
+  const grow = (type: Voice, said: string) => {
     if (said === "") return;
     if (open !== type) {
       calls.end(false);
@@ -98,15 +95,14 @@ const answerReader = (reading: Reading, uncounted: Uncounted) => {
   };
   const bill = (chunk: JsonObject) => {
     if (!isObject(chunk.usage)) return;
-    usage = usageOf(chunk.usage);
-    say({ type: "usage", usage });
+    counted = true;
+    say({ type: "usage", usage: usageOf(chunk.usage) });
   };
   return {
     /** The commonest chunk, without building its object. False: it is another one. */
     plain(data: string): boolean {
-      if (!pattern || pattern.type !== open || !data.startsWith(pattern.head) || !data.endsWith(pattern.tail)) return false;
-      const piece = data.slice(pattern.head.length, data.length - pattern.tail.length);
-      if (piece === "" || piece.includes('"') || piece.includes("\\")) return false;
+      const piece = short.piece(data, open);
+      if (piece === "" || !open) return false;
       say({ type: open, index, text: piece });
       return true;
     },
@@ -122,42 +118,25 @@ const answerReader = (reading: Reading, uncounted: Uncounted) => {
       if (text(choice.finish_reason)) {
         const sequence = typeof choice.stop_reason === "string" ? choice.stop_reason : null;
         stop = { reason: text(choice.finish_reason), sequence };
-      } else if (open && !isObject(chunk.usage)) pattern = patternOf(data, message, open) ?? pattern;
+      } else if (open && !isObject(chunk.usage)) short.learn(data, message, open);
     },
     /** The answer is whole. `reason`: why it stopped, if it did not say so itself. */
     end(reason: string | null) {
       const why = stop ?? (reason === null ? undefined : { reason, sequence: null });
       if (!why) throw incomplete(provider);
       const stopReason = stopReasonOf(why, refused, calls.any, reading);
-      calls.end(stopReason === "max_tokens");
-      if (!usage && uncounted()) reading.notice("feature_unsupported", { field: "usage" });
+      calls.end(stopReason !== "tool_use");
+      if (!counted && uncounted()) reading.notice("feature_unsupported", { field: "usage" });
       say({ type: "finish", stopReason, stopSequence: stopReason === "stop_sequence" ? why.sequence : null });
     },
   };
 };
 
 /** Some servers write the content as parts, thinking among them. */
-const hearPart = (part: JsonObject, grow: (type: "text" | "thinking", said: string) => void, { unknown }: Reading) => {
+const hearPart = (part: JsonObject, grow: (type: Voice, said: string) => void, { unknown }: Reading) => {
   if (part.type === "text") grow("text", text(part.text));
   else if (part.type === "thinking") for (const said of list(part.thinking)) grow("thinking", text(object(said).text));
   else unknown(`content.${text(part.type)}`);
-};
-
-const CONTENT = { text: ['"content":"'], thinking: ['"reasoning_content":"', '"reasoning":"'] };
-
-/** The pattern of a chunk that says one piece and nothing else. */
-const patternOf = (data: string, message: JsonObject, type: Pattern["type"]): Pattern | undefined => {
-  const { content, reasoning_content, reasoning, refusal, tool_calls } = message;
-  if (refusal || tool_calls) return undefined;
-  const thought = text(reasoning_content) || text(reasoning);
-  const piece = type === "text" ? text(content) : thought;
-  if (piece === "" || (type === "text" ? thought : content)) return undefined;
-  for (const key of CONTENT[type]) {
-    const from = data.indexOf(key) + key.length;
-    if (from < key.length || data.indexOf(key, from) >= 0 || !data.startsWith(`${piece}"`, from)) continue;
-    return { head: data.slice(0, from), tail: data.slice(from + piece.length), type };
-  }
-  return undefined;
 };
 
 const garbled = (what: string, { provider, requestId }: Reading): APIError =>
