@@ -25,6 +25,7 @@ export const VARIABLES: { readonly [provider: string]: { readonly [F in Field]?:
   openai: { apiKey: ["OPENAI_API_KEY"], baseUrl: ["OPENAI_BASE_URL"] },
   google: { apiKey: ["GOOGLE_API_KEY", "GEMINI_API_KEY"], baseUrl: ["GOOGLE_GEMINI_BASE_URL"] },
   vllm: { apiKey: ["VLLM_API_KEY"], baseUrl: ["VLLM_BASE_URL"] },
+  ollama: { baseUrl: ["OLLAMA_HOST"] },
   claude_code_cli: { binaryPath: ["CLAUDE_CODE_BINARY"] },
   geny_claude_code: { authToken: ["CLAUDE_CODE_OAUTH_TOKEN"], binaryPath: ["CLAUDE_CODE_BINARY"] },
 };

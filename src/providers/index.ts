@@ -6,7 +6,10 @@ import type { ClaudeCodeOptions } from "./claude-code/client.ts";
 import type { ClaudeStatus } from "./claude-code/status.ts";
 import type { ProviderCredentials } from "./credentials.ts";
 import type { GoogleOptions } from "./google.ts";
+import type { LocalServer, ProbeOptions } from "./probe.ts";
+import type { PROFILES } from "./profiles.ts";
 import type { ProviderTimeouts } from "./timeouts.ts";
+import type { VllmOptions, VllmProvider } from "./vllm.ts";
 
 /** What every provider may be given; each takes what it understands. */
 export interface ProviderOptions extends ProviderCredentials {
@@ -18,12 +21,23 @@ export interface ProviderOptions extends ProviderCredentials {
   readonly log?: Logger | undefined;
 }
 
+const speaking =
+  (name: keyof typeof PROFILES) =>
+  async (options: VllmOptions = {}): Promise<VllmProvider> =>
+    (await import("./vllm.ts")).compatible(name, options);
+
 /** Makes a provider. None of them fails for want of credentials: their first use does, with `exec.api.no_client`. */
 export const providers = {
   claude_code_cli: async (options: ClaudeCodeOptions = {}): Promise<Provider> =>
     (await import("./claude-code/client.ts")).claudeCodeCli(options),
   anthropic: async (options: AnthropicOptions = {}): Promise<Provider> => (await import("./anthropic.ts")).anthropic(options),
   google: async (options: GoogleOptions = {}): Promise<Provider> => (await import("./google.ts")).google(options),
+  vllm: speaking("vllm"),
+  ollama: speaking("ollama"),
+  lmstudio: speaking("lmstudio"),
+  custom: speaking("custom"),
+  /** Another name of `custom`. */
+  local: speaking("custom"),
 } as const satisfies { readonly [name: string]: (options?: ProviderOptions) => Promise<Provider> };
 export type ProviderName = keyof typeof providers;
 
@@ -32,14 +46,21 @@ export const claudeStatus = async (
   ...args: Parameters<typeof import("./claude-code/status.ts").claudeStatus>
 ): Promise<ClaudeStatus | null> => (await import("./claude-code/status.ts")).claudeStatus(...args);
 
+/** The local servers that answer at their own addresses. One that is not there is no failure; rejects with the signal's reason only. */
+export const probeLocal = async (options: ProbeOptions = {}): Promise<readonly LocalServer[]> =>
+  (await import("./probe.ts")).probeLocal(options);
+
 export type { AnthropicOptions } from "./anthropic.ts";
 export { capabilities } from "./capabilities.ts";
 export type { ClaudeCodeOptions } from "./claude-code/client.ts";
 export type { ClaudeStatus } from "./claude-code/status.ts";
 export { type CredentialInput, type Reference, VARIABLES } from "./credential-sources.ts";
 export { CredentialBundle, PREFERENCE, type ProviderCredentials, secretsOf } from "./credentials.ts";
+export type { CapabilityFlags } from "./flags.ts";
 export type { GoogleOptions } from "./google.ts";
 export { type LowerTarget, type LowerTelling, lower } from "./lower.ts";
 export { createPricing, PRICES, type PriceTable } from "./pricing.ts";
+export type { LocalServer, ProbeOptions } from "./probe.ts";
 export { repair } from "./repair.ts";
 export type { ProviderTimeouts } from "./timeouts.ts";
+export type { VllmOptions, VllmProvider } from "./vllm.ts";

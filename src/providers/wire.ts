@@ -304,7 +304,8 @@ const listed = async (wire: Wire, signal: AbortSignal): Promise<readonly ModelIn
   return models;
 };
 
-const textOf = async (answer: HttpAnswer, limit: number): Promise<string> => {
+/** An answer's body. What is beyond so many bytes is left out. */
+export const textOf = async (answer: HttpAnswer, limit: number): Promise<string> => {
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const piece of answer.body) {
