@@ -17,7 +17,7 @@ import { repair } from "./repair.ts";
 /** The `messages` of a request, without their brackets. The prompt is the first of them. */
 export const messagesText = (request: ModelRequest, systemRole: "system" | "developer"): string => {
   const prompt = textOf(request.system);
-  const { messages } = repair(request.messages.map(own));
+  const { messages } = repair(request.messages.map(spoken));
   const volatile = request.systemVolatile && `<session-context>\n${request.systemVolatile}\n</session-context>`;
   const newest = volatile ? messages.findLastIndex(({ role }) => role === "user") : -1;
   const texts = messages.map((message, i) => (i === newest ? written(withText(message, volatile)) : messageText(message)));
@@ -28,11 +28,11 @@ export const messagesText = (request: ModelRequest, systemRole: "system" | "deve
 
 const withText = (message: Message, text: string): Message => ({ ...message, content: [...blocksOf(message), { type: "text", text }] });
 
-/** The wire has no place for thinking, and none for what is kept for another vendor. */
-const unsaid = ({ type }: ContentBlock): boolean => type === "opaque" || type === "thinking" || type === "redacted_thinking";
-const own = remember((message: Message): Message => {
+/** The wire has no place for what is kept for its vendor. */
+const spoken = remember((message: Message): Message => {
   const { content } = message;
-  return typeof content === "string" || !content.some(unsaid) ? message : { ...message, content: content.filter((b) => !unsaid(b)) };
+  if (typeof content === "string" || !content.some(({ type }) => type === "opaque")) return message;
+  return { ...message, content: content.filter(({ type }) => type !== "opaque") };
 });
 
 /** One message of ours may be several of the wire's, with commas between them. */
@@ -51,16 +51,15 @@ const assistant = (blocks: readonly ContentBlock[]): JsonObject => {
 };
 
 const callOf = ({ id, name, input }: ToolUseBlock): JsonObject => ({
-  id: shortened(id),
+  id,
   type: "function",
   function: { name, arguments: JSON.stringify(input) },
 });
 
-/** Results come first, each as a message; what they show besides text follows with the user's own words. */
+/** Results come first, each as a message of text. */
 const user = (blocks: readonly ContentBlock[]): readonly JsonObject[] => {
   const results = blocks.filter((block) => block.type === "tool_result");
-  const shown = results.flatMap(({ content }) => (typeof content === "string" ? [] : content.filter(({ type }) => type !== "text")));
-  const parts = [...shown, ...blocks.filter(({ type }) => type !== "tool_result")].flatMap(partsOf);
+  const parts = blocks.filter(({ type }) => type !== "tool_result").flatMap(partsOf);
   const said = parts.every(({ type }) => type === "text") ? parts.map(({ text }) => text).join("\n") : parts;
   return [...results.map(resultOf), ...(parts.length ? [{ role: "user", content: said }] : [])];
 };
@@ -69,14 +68,10 @@ const user = (blocks: readonly ContentBlock[]): readonly JsonObject[] => {
 const resultOf = ({ tool_use_id, content, is_error }: ToolResultBlock): JsonObject => {
   const said = textOf(content);
   const told = !is_error || /^\W{0,2}error\b/i.test(said);
-  return { role: "tool", tool_call_id: shortened(tool_use_id), content: told ? said : `Error: ${said}` };
+  return { role: "tool", tool_call_id: tool_use_id, content: told ? said : `Error: ${said}` };
 };
 
-const LONGEST = 40;
-/** The vendor takes no longer ids. Both ends are kept, because ids differ at either. */
-const shortened = (id: string): string => (id.length > LONGEST ? `${id.slice(0, 15)}_${id.slice(16 - LONGEST)}` : id);
-
-const partsOf = (block: ContentBlock & { readonly name?: string; readonly mime_type?: string }): readonly JsonObject[] => {
+const partsOf = (block: ContentBlock): readonly JsonObject[] => {
   switch (block.type) {
     case "text":
       return [{ type: "text", text: block.text }];
@@ -85,10 +80,7 @@ const partsOf = (block: ContentBlock & { readonly name?: string; readonly mime_t
     case "document":
       return [documentPart(block)];
     default:
-      // Histories of the Python program may hold attached files, which the model is told of in words.
-      return (block.type as string) === "file"
-        ? [{ type: "text", text: `[attached file: ${block.name ?? "file"} (${block.mime_type ?? "unknown"})]` }]
-        : [];
+      return [];
   }
 };
 
