@@ -64,7 +64,7 @@ export const failover = (targets: readonly (Provider | FailoverTarget)[], option
       const known = route.targets.flatMap((target) => target.provider.window?.(target.model ?? model) ?? []);
       return known.length ? Math.min(...known) : null;
     },
-    hops: (model) => route.targets.map((target) => hopOf(target, model)),
+    hops: (model) => route.targets.flatMap((target) => target.provider.hops?.(target.model ?? model) ?? [hopOf(target, model)]),
     warmup: async () => void (await Promise.all(providers.map((provider) => provider.warmup?.()))),
     async close() {
       const closed = await Promise.allSettled(providers.map((provider) => provider.close?.()));

@@ -445,6 +445,7 @@ test("a route can do what all its targets can, has the smallest window that is k
   );
   assert.deepEqual([route.window?.("m"), failover([one.provider]).window?.("m")], [300, null]);
   assert.deepEqual(route.hops?.("m"), [hop("1", "big", "p"), hop("2", "m", "q")]);
+  assert.deepEqual(failover([route, one.provider]).hops?.("n"), [hop("1", "big", "p"), hop("2", "n", "q"), hop("2", "n", "p")]);
 });
 
 test("a route is closed and warmed up with all its targets, each once, whatever one of them does", async () => {
