@@ -58,7 +58,10 @@ export const failover = (targets: readonly (Provider | FailoverTarget)[], option
   const providers = [...new Set(route.targets.map(({ provider }) => provider))];
   return {
     name: route.name,
-    capabilities: commonCapabilities(providers.map(({ capabilities }): ClientCapabilities => capabilities)),
+    /** A provider may learn what it can do. */
+    get capabilities() {
+      return commonCapabilities(providers.map(({ capabilities }): ClientCapabilities => capabilities));
+    },
     stream: (request, streaming) => ({ [Symbol.asyncIterator]: () => eventsOf(route, request, streaming) }),
     window(model) {
       const known = route.targets.flatMap((target) => target.provider.window?.(target.model ?? model) ?? []);

@@ -443,6 +443,12 @@ test("a route can do what all its targets can, has the smallest window that is k
     [supports_tools, supports_vision, is_subprocess, streaming_granularity, drops],
     [true, false, true, "message", ["top_k", "temperature"]],
   );
+  Object.assign(two.provider, { capabilities: capabilities({ supports_vision: true }) });
+  assert.deepEqual(
+    [route.capabilities.supports_vision, route.capabilities.supports_tools],
+    [true, false],
+    "what a target has learned counts",
+  );
   assert.deepEqual([route.window?.("m"), failover([one.provider]).window?.("m")], [300, null]);
   assert.deepEqual(route.hops?.("m"), [hop("1", "big", "p"), hop("2", "m", "q")]);
   assert.deepEqual(failover([route, one.provider]).hops?.("n"), [hop("1", "big", "p"), hop("2", "n", "q"), hop("2", "n", "p")]);
