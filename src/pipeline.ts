@@ -4,7 +4,7 @@ import type { PipelineEvent } from "./contract/events.ts";
 import type { HitlDecision, HitlRequest } from "./contract/host.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import { asJson, type MessageInput } from "./contract/message.ts";
-import { fields, type Json, oneOf } from "./contract/schema.ts";
+import type { Json } from "./contract/schema.ts";
 import type { Stage } from "./contract/stage.ts";
 import { beginTurn, newState, type State } from "./contract/state.ts";
 import type { StandardSchema } from "./contract/tool.ts";
@@ -18,9 +18,10 @@ import { EnvironmentManifest } from "./manifest/document.ts";
 import { type Settings, settingsOf } from "./manifest/settings.ts";
 import { checkRun, type ModelOverrides, overridesOf, pipelineFindings } from "./options.ts";
 import { type OutputSchema, outputOf, wantedOf } from "./output.ts";
+import { type Primary, primaryOf, withWindow } from "./primary.ts";
 import { bill, type RunResult, resultOf } from "./result.ts";
 import { type Environment, type Wiring, wire } from "./services.ts";
-import { api } from "./stages/06-api.ts";
+import { apiWith } from "./stages/06-api.ts";
 import { PIPELINE } from "./stages/index.ts";
 
 export interface PipelineOptions extends Environment {
@@ -62,6 +63,7 @@ export class Pipeline implements AsyncDisposable {
   readonly #document: ManifestDocument;
   readonly #options: PipelineOptions;
   readonly #settings: Settings;
+  readonly #primary: Primary;
   readonly #wiring: Wiring;
   readonly #bus: Bus;
   readonly #running = new Set<AbortController>();
@@ -76,9 +78,11 @@ export class Pipeline implements AsyncDisposable {
     this.#document = manifest.toJSON();
     const { settings, findings } = settingsOf(this.#document.model, this.#document.pipeline, options.unknownKeys ?? "warning");
     this.#settings = settings;
-    this.#wiring = wire(options, this.#document.tools, providerOf(this.#document));
+    const stage = apiWith(Object.keys(options.providers ?? {}));
+    this.#primary = primaryOf(this.#document, stage);
+    this.#wiring = wire(options, this.#document.tools, this.#primary);
     this.#bus = createBus(this.#wiring.services.clock, this.#wiring.services.log);
-    const own = { api: apiWith(Object.keys(options.providers ?? {})), ...options.stages };
+    const own = { api: stage, ...options.stages };
     this.#places = place(PIPELINE).map((p) => ({ ...p, stage: (own as { [name: string]: Stage })[p.stage.name] ?? p.stage }));
     const compiled = this.#compile(this.#places);
     this.#plan = compiled.plan;
@@ -241,6 +245,8 @@ export class Pipeline implements AsyncDisposable {
     for (const { field, value } of overridesOf(overrides).told)
       run.publish("config.override_applied", "", { field, value, source: "per_run" });
     try {
+      const asked = this.#plan.loop.find(({ stage }) => stage.name === "api")?.modelOverride?.model ?? run.state.model;
+      run.state = await withWindow(run.state, asked, services, stop.signal);
       await runTurn(run);
       const output = options.output && (await outputOf(options.output, run.state.structuredOutput, run.state.structuredOutputError));
       const result = { ...resultOf(run, true), ...(options.output ? { output: output as Json } : {}) };
@@ -276,22 +282,13 @@ export class Pipeline implements AsyncDisposable {
       outputSchema: wantedOf(output),
       pipelineId: from.pipelineId || services.id("pl_"),
       sessionId: sessionId ?? from.sessionId,
-      primaryProvider: providerOf(this.#document),
+      primaryProvider: this.#primary.name,
       input: inputOf(input),
       // Stage 1 gives ids and origins to messages that have none.
       messages: messages === undefined ? from.messages : (messages as State["messages"]),
     };
   }
 }
-
-/** Stage 6, whose provider may also be one of the host's. */
-const apiWith = (names: readonly string[]): Stage => {
-  const provider = api.config.shape.provider;
-  const options = [...new Set([...(provider.options ?? []), ...names])];
-  return { ...api, config: fields({ ...api.config.shape, provider: oneOf(options, { about: provider.about, default: "anthropic" }) }) };
-};
-
-const providerOf = ({ stages }: ManifestDocument): string => String(stages.find((s) => s.name === "api")?.config?.provider ?? "anthropic");
 
 const inputOf = (input: unknown): Json => {
   try {

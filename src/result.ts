@@ -1,4 +1,5 @@
 /** What a run gives back, also when it broke. */
+import type { Failover } from "./contract/provider.ts";
 import type { Json, JsonObject } from "./contract/schema.ts";
 import type { LoopDecision, State } from "./contract/state.ts";
 import { summarizeUsage } from "./contract/usage.ts";
@@ -12,6 +13,11 @@ export interface RunResult<O = Json> {
   readonly output: O;
   /** The provider's reason of the last answer; empty without one. */
   readonly stopReason: string;
+  /** Who gave the last answer, and with which model by its own word; empty without one. */
+  readonly provider: string;
+  readonly model: string;
+  /** The switches from one target of a route to another, in order. */
+  readonly failovers: readonly Failover[];
   readonly decision: LoopDecision;
   readonly completionSignal: string | null;
   readonly completionDetail: string | null;
@@ -48,6 +54,9 @@ export const resultOf = ({ state, runId }: Run, whole: boolean): RunResult => {
     text: state.finalText,
     output: state.finalOutput ?? state.finalText,
     stopReason: state.lastApiResponse?.stop_reason ?? "",
+    provider: state.lastApiResponse?.provider ?? "",
+    model: state.lastApiResponse?.model ?? "",
+    failovers: state.failovers,
     decision: state.loopDecision,
     completionSignal: state.completionSignal,
     completionDetail: state.completionDetail,

@@ -3,13 +3,16 @@ import { APIError, type Finding } from "./contract/errors.ts";
 import type { Host } from "./contract/host.ts";
 import type { Provider } from "./contract/provider.ts";
 import type { Json, JsonObject } from "./contract/schema.ts";
-import type { Clock, Logger, Price, Services } from "./contract/services.ts";
+import type { Clock, Connection, Logger, Price, RouteTarget, Services } from "./contract/services.ts";
 import type { Tool } from "./contract/tool.ts";
 import { systemClock } from "./engine/host.ts";
 import { tokens } from "./engine/tokens.ts";
 import { type PendingApprovals, pendingApprovals } from "./policy/approvals.ts";
-import { CredentialBundle } from "./providers/credentials.ts";
+import type { Primary } from "./primary.ts";
+import { CredentialBundle, type ProviderCredentials } from "./providers/credentials.ts";
 import { createPricing, providers as known, type ProviderOptions } from "./providers/index.ts";
+import { noProvider } from "./providers/no-provider.ts";
+import type { RouterOptions } from "./providers/router.ts";
 import { builtinTools } from "./tools/builtin/index.ts";
 import { createDispatcher } from "./tools/dispatch.ts";
 import { ToolRegistry } from "./tools/registry.ts";
@@ -54,6 +57,7 @@ export interface Wiring {
   readonly registry: ToolRegistry;
   readonly approvals: PendingApprovals;
   readonly findings: readonly Finding[];
+  /** Waits for the providers that are there; one that is still being made is closed when it comes. */
   close(): Promise<void>;
 }
 
@@ -77,7 +81,8 @@ const randomIds = () => {
   };
 };
 
-export const wire = (env: Environment, tools: JsonObject, provider: string): Wiring => {
+/** `primary`: the provider of stage 6, and how it is reached. */
+export const wire = (env: Environment, tools: JsonObject, primary: Primary): Wiring => {
   const log = loggerOf(env.logger);
   const clock = env.clock ?? systemClock;
   const { registry, findings } = toolsOf(env, tools, log);
@@ -85,29 +90,29 @@ export const wire = (env: Environment, tools: JsonObject, provider: string): Wir
   const id = env.id ?? randomIds();
   const open = new Map<string, Provider | Promise<Provider>>();
   const values = new Map<string, Json>();
+  const { name: _, ...reached } = primary;
   const bundle = env.credentials ?? CredentialBundle.fromEnvironment();
 
-  const load = (name: string, options: { baseUrl?: string; timeoutMs?: number }): Provider | Promise<Provider> => {
-    const own = env.providers?.[name];
-    if (own && typeof own !== "function") return own;
-    const make = own ?? (Object.hasOwn(known, name) ? known[name as keyof typeof known] : undefined);
-    if (!make)
-      throw new APIError(
-        `There is no provider "${name}". Known: ${[...new Set([...Object.keys(env.providers ?? {}), ...Object.keys(known)])].join(", ")}.`,
-        {
-          code: "exec.api.no_client",
-          details: { provider: name },
-        },
-      );
+  /** A provider that the host has made takes no options. */
+  const make = (name: string, options: RouterOptions): Provider | Promise<Provider> => {
+    const source = env.providers?.[name] ?? (Object.hasOwn(known, name) ? known[name as keyof typeof known] : undefined);
+    if (!source) throw noProvider(name, [...new Set([...Object.keys(env.providers ?? {}), ...Object.keys(known)])]);
+    return typeof source === "function" ? source({ ...options, fetch: env.fetch, log, now: () => clock.now(), resolve: make }) : source;
+  };
+  const load = (name: string, { baseUrl, timeoutMs, targets, balance }: Connection): Provider | Promise<Provider> => {
+    if (targets && name !== "geny_router")
+      throw new APIError(`Stage api has \`targets\`: they are for the provider "geny_router", not for "${name}".`, {
+        code: "exec.api.bad_request",
+      });
     const credentials = bundle.get(name);
-    const mine = name === provider ? { apiKey: env.apiKey, baseUrl: env.baseUrl } : {};
-    return make({
+    const mine = name === primary.name ? { apiKey: env.apiKey, baseUrl: env.baseUrl } : {};
+    return make(name, {
       ...credentials,
       ...(mine.apiKey ? { apiKey: mine.apiKey, authToken: undefined } : {}),
-      baseUrl: options.baseUrl || mine.baseUrl || credentials?.baseUrl,
-      fetch: env.fetch,
-      timeoutMs: options.timeoutMs || undefined,
-      log,
+      baseUrl: baseUrl || mine.baseUrl || credentials?.baseUrl,
+      timeoutMs: timeoutMs || undefined,
+      ...(targets ? { targets: targets.map((target) => ({ ...target, credentials: credentialsOf(target, bundle) })) } : {}),
+      ...(balance ? { balance } : {}),
     });
   };
 
@@ -115,11 +120,12 @@ export const wire = (env: Environment, tools: JsonObject, provider: string): Wir
     clock,
     id: (prefix = "") => id(prefix),
     random: env.random ?? Math.random,
-    provider(name, options = {}) {
-      const key = JSON.stringify([name, options.baseUrl ?? "", options.timeoutMs ?? 0]);
+    provider(name, connection = name === primary.name ? reached : {}) {
+      const { baseUrl = "", timeoutMs = 0, targets = [], balance = false } = connection;
+      const key = JSON.stringify([name, baseUrl, timeoutMs, targets, balance]);
       let found = open.get(key);
       if (found === undefined) {
-        found = load(name, options);
+        found = load(name, connection);
         open.set(key, found);
         if (found instanceof Promise)
           found.then(
@@ -150,10 +156,29 @@ export const wire = (env: Environment, tools: JsonObject, provider: string): Wir
     log,
   };
   const close = async () => {
-    for (const provider of open.values()) await (await provider).close?.();
+    const providers = [...open.values()];
     open.clear();
+    for (const provider of providers)
+      if (provider instanceof Promise)
+        provider.then((late) => late.close?.()).catch((error: unknown) => log.warn("A provider could not be closed.", error));
+      else await provider.close?.();
   };
   return { services, registry, approvals, findings, close };
+};
+
+/** Of a target: the account that it names, and no other. */
+const credentialsOf = ({ provider, account }: RouteTarget, bundle: CredentialBundle): ProviderCredentials => {
+  const entry = account ? `${provider}:${account}` : provider;
+  const found = bundle.get(entry);
+  if (account && !found)
+    throw new APIError(
+      `The bundle has no credentials "${entry}", which a target of geny_router names. Known: ${bundle.names().join(", ")}.`,
+      {
+        code: "exec.api.no_client",
+        details: { provider, account },
+      },
+    );
+  return found ?? {};
 };
 
 /** The manifest's built-in tools and the host's own; a name of the host's wins. */

@@ -507,6 +507,25 @@ test("a tool that a guard blocks is not run, even when the model calls it all th
   assert.match(JSON.stringify(result.state.messages), /a guard blocks it/);
 });
 
+test("stage 10's binding binds the loop inside stage 6 too", async () => {
+  const script = [{ tool_calls: [{ name: "danger", input: {} }] }, { tool_calls: [{ name: "safe", input: {} }] }, { text: "I may not." }];
+  await using model = await startModel({ script });
+  const ran: string[] = [];
+  const tools = ["danger", "safe"].map((name) =>
+    defineTool({ name, description: "", input: { type: "object" }, effect: "once", run: () => `${ran.push(name)}` }),
+  );
+  const manifest = new PipelineBuilder("b").withStage("api", { tool_loop: "internal" }).withTools().withLoop().manifest().toJSON();
+  const binding = { stage_order: 10, allowed: null, blocked: ["danger"], extra_context: {} };
+  const stages = manifest.stages.map((stage) => (stage.name === "tool" ? { ...stage, tool_binding: binding } : stage));
+  const options = { apiKey: "k", baseUrl: model.url, tools };
+  await using pipeline = await Pipeline.fromManifest({ ...manifest, stages }, options);
+  const capped: unknown[] = [];
+  pipeline.on("api.internal_loop_capped", ({ data }) => capped.push(data.reason));
+  const { text, state } = await pipeline.run("go");
+  assert.deepEqual([text, ran, capped], ["I may not.", ["safe"], ["tool_guard"]]);
+  assert.match(JSON.stringify(state.messages), /the stage's tool_binding blocks it/);
+});
+
 test("a printed error shows neither the history nor the state", async () => {
   await using model = await startModel({ script: [{ fault: { kind: "status", status: 401 } }] });
   await using pipeline = PipelinePresets.minimal({ apiKey: "sk-canary", baseUrl: model.url });

@@ -27,6 +27,14 @@ const CASES: Record<string, { script: Turn[]; prints: RegExp[] }> = {
   },
   manifest: { script: [{ text: "Hello." }], prints: [/^Hello\.$/m] },
   errors: { script: [], prints: [/exec\.stage\.guard_rejected: cost_budget/] },
+  failover: {
+    script: [{ fault: { kind: "status", status: 429, retry_after: 60 } }, { text: "Paris." }],
+    prints: [
+      /switched .*"team".* → .*"mine".* exec\.api\.rate_limited/,
+      /^Paris\.$/m,
+      /^claude-haiku-4-5-20251001 of anthropic answered, after 1 /m,
+    ],
+  },
   events: { script: [{ text: "Hi." }], prints: [/enter api/, /api\.request/, /again 0 pipeline\.start/, /again \d+ pipeline\.complete/] },
   streaming: { script: [{ text: "144" }], prints: [/144/, /total_cost_usd/] },
   "structured-output": {

@@ -60,6 +60,10 @@ export const fold = (provider: string, model: string): Fold => {
         case "start":
           head = { model: event.model || model, id: event.id, provider: event.provider ?? provider };
           break;
+        case "failover":
+          head = { model: event.to.model, id: "", provider: event.to.provider };
+          usage = noUsage;
+          break;
         case "usage":
           usage = event.usage;
           break;

@@ -76,7 +76,7 @@ export type ModelEvent =
   /** The answer has begun. `provider`: who answers, when it is not the one that was asked. */
   | { readonly type: "start"; readonly model: string; readonly id: string; readonly requestId?: string | null; readonly provider?: string }
   /** Another one is asked in place of one that failed, before anything was said. Becomes the event `api.failover`. */
-  | { readonly type: "failover"; readonly from: Hop; readonly to: Hop; readonly code: ErrorCode; readonly message: string }
+  | ({ readonly type: "failover" } & Failover)
   /** A piece of the text of block `index`. */
   | { readonly type: "text"; readonly index: number; readonly text: string }
   /** A piece of the model's thinking; the signature comes with the last piece, whose text may be empty. */
@@ -113,6 +113,8 @@ export type ModelEvent =
 
 /** One target of a route. `account`: its label, never its key. */
 export type Hop = { readonly provider: string; readonly model: string; readonly account: string };
+/** A switch from one target to another, and the failure that made it. */
+export type Failover = { readonly from: Hop; readonly to: Hop; readonly code: ErrorCode; readonly message: string };
 
 export type ClientNotice = "feature_unsupported" | "parameter_dropped" | "drift_healed" | "unknown_wire_shape" | "tool_args_repaired";
 
@@ -185,8 +187,11 @@ export interface Provider {
   models?(options: { readonly signal: AbortSignal }): Promise<readonly ModelInfo[]>;
   /** Tokens that a request and its answer may fill together, by what is known without asking; null when it is not known. */
   window?(model: string): number | null;
+  /** Who may come to answer a request for that model. Left out: only this provider, with that model. */
+  hops?(model: string): readonly Hop[];
   /** Opens what takes time: imports, connections. Never blocks a turn. */
   warmup?(): Promise<void>;
+  /** May be called twice. */
   close?(): Promise<void>;
 }
 

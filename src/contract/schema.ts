@@ -22,6 +22,8 @@ export interface Field<In = any, Out = any, Optional extends boolean = boolean> 
   readonly max?: number | undefined;
   readonly options?: readonly string[] | undefined;
   readonly item?: Field | undefined;
+  /** What each object of a list holds. */
+  readonly row?: Fields | undefined;
   readonly widget?: string | undefined;
   readonly schema: v.GenericSchema<In, Out>;
   readonly [io]?: [In, Out];
@@ -39,7 +41,7 @@ type Options<T> = {
 /** Follows the options object itself: a default that is inferred from the return type would turn every field into `any`. */
 type FieldOf<T, O> = O extends { readonly default: infer D } ? Field<T | Extract<D, null>, T | Extract<D, null>, true> : Field<T, T, false>;
 
-type More = { options?: readonly string[]; item?: Field };
+type More = { options?: readonly string[]; item?: Field; row?: Fields };
 const make = (kind: FieldKind, base: () => v.GenericSchema<any, any>, o: Options<any>, more: More = {}): any => {
   let built: v.GenericSchema<any, any> | undefined;
   const { about, min, max, widget } = o;
@@ -115,6 +117,26 @@ export const list = <T, const O extends Options<readonly NoInfer<T>[]>>(item: Fi
     o,
     { item },
   );
+/** Objects with fields of their own, in which an unknown key is an error too. Default: none. */
+export const rows = <F extends Fields>(row: F, o: { readonly about: string }): Field<readonly Input<F>[], readonly Output<F>[], true> =>
+  make("array", () => v.pipe(v.array(v.unknown(), "must be a list"), v.rawTransform(checkRows(row))), { ...o, default: [] }, { row });
+const checkRows =
+  (row: Fields): Parameters<typeof v.rawTransform<unknown[], unknown[]>>[0] =>
+  ({ dataset, addIssue }) =>
+    dataset.value.map((given, i) => {
+      const { value, problems } = check(row, given);
+      for (const { path, message } of problems) {
+        const below = { type: "object", origin: "value", input: {}, value: given } as const;
+        addIssue({
+          message,
+          path: [
+            { type: "array", origin: "value", input: dataset.value, key: i, value: given },
+            ...path.map((key) => ({ ...below, key: String(key) })),
+          ],
+        });
+      }
+      return value;
+    });
 /** An object with values of one kind under names of the user's. */
 export const record = <T, const O extends Options<{ readonly [name: string]: NoInfer<T> }>>(
   item: Field<T, T, false>,
@@ -217,6 +239,7 @@ export const fieldSchema = (name: string, field: Field): JsonObject => {
     ...(field.max === undefined ? {} : { [max as string]: field.max }),
     ...(field.options ? { enum: field.default === null ? [...field.options, null] : field.options } : {}),
     ...(field.kind === "array" && field.item ? { items: fieldSchema("", field.item) } : {}),
+    ...(field.row ? { items: jsonSchema(field.row) } : {}),
     ...(field.kind === "object" && field.item ? { additionalProperties: fieldSchema("", field.item) } : {}),
     ...(field.widget ? { "x-ui-widget": field.widget } : {}),
   };

@@ -76,14 +76,42 @@ export interface Logger {
   error(...args: unknown[]): void;
 }
 
+/** One alternative of a route, as stage 6 is told of it. Its credentials are those of its provider and account. */
+export interface RouteTarget {
+  readonly provider: string;
+  /** Empty: the one that is asked for. */
+  readonly model: string;
+  /** The bundle's entry is `provider:account`; empty: `provider`. */
+  readonly account: string;
+  /** "plan": a limit holds for the whole account; "metered": for one model of it. Null: as is usual for the provider. */
+  readonly kind: "plan" | "metered" | null;
+  /** At most so many tokens of answer; null: as many as are asked for. */
+  readonly maxTokens: number | null;
+  /** False: the target is never asked to think. */
+  readonly thinking: boolean;
+}
+/** How a provider is reached, where it is not as its credentials say. */
+export interface Connection {
+  readonly baseUrl?: string;
+  /** Milliseconds that it may be silent: see `ProviderOptions`. */
+  readonly timeoutMs?: number;
+  /** Only for `geny_router`: its targets, in order. */
+  readonly targets?: readonly RouteTarget[];
+  /** Whether targets that stand together and differ in their account alone take turns. */
+  readonly balance?: boolean;
+}
+
 export interface Services {
   readonly clock: Clock;
   /** A new id: `prefix` and random characters. */
   id(prefix?: string): string;
   /** 0 to 1, without 1. */
   random(): number;
-  /** The provider of that name, loaded at its first use. Throws `exec.api.no_client` when there is none or its credentials are missing. */
-  provider(name: string, options?: { readonly baseUrl?: string; readonly timeoutMs?: number }): Provider | Promise<Provider>;
+  /**
+   * The provider of that name, loaded at its first use. Without a connection stage 6's provider is reached as stage 6 reaches it. Throws
+   * `exec.api.no_client` when there is none or its credentials are missing.
+   */
+  provider(name: string, connection?: Connection): Provider | Promise<Provider>;
   readonly pricing: Pricing;
   readonly tokens: Tokens;
   readonly tools: Tools;

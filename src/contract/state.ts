@@ -3,7 +3,7 @@
  * camelCase here and has its place on the wire there (`toWire`, `fromWire`). A `turn` key is reset when a turn begins, by construction.
  */
 import type { ContentBlock, Message, TextBlock } from "./message.ts";
-import type { ModelResponse } from "./provider.ts";
+import type { Failover, ModelResponse } from "./provider.ts";
 import type { Json, JsonObject } from "./schema.ts";
 import type { ToolSpec } from "./tool.ts";
 import type { Usage } from "./usage.ts";
@@ -93,6 +93,7 @@ export const STATE = {
   thinkingDisplay: turn<"summarized" | "omitted" | null>(null, derived),
   maxIterations: turn(50, derived),
   costBudgetUsd: turn<number | null>(null, derived),
+  /** Tokens that a request and its answer may fill: the pipeline's setting, or the model's window where that is known and smaller. */
   contextWindowBudget: turn(200000, derived),
   stream: turn(true, derived),
   singleTurn: turn(false, derived),
@@ -110,7 +111,7 @@ export const STATE = {
   tools: turn<readonly ToolSpec[]>([]),
   toolChoice: turn<ToolChoice | null>(null),
   toolsVersion: session(-1),
-  /** What stage 4 lets run, beside a stage's own binding: calls of other tools are denied. Null: every tool. `blocked` wins. */
+  /** What stage 4 and the binding of stage 10 let run: calls of other tools are denied. Null: every tool. `blocked` wins. */
   toolGuard: turn<{ readonly allowed: readonly string[] | null; readonly blocked: readonly string[] } | null>(null),
   /** Where cache marks go in the next request: stage 5 places them, the provider writes them. Indices into `messages`, -1 none. */
   cacheMarks: turn<{ readonly tools: boolean; readonly system: boolean; readonly messages: readonly number[]; readonly ttl: "5m" | "1h" }>({
@@ -136,6 +137,8 @@ export const STATE = {
   lastApiResponse: turn<ModelResponse | null>(null),
   /** Calls of the model that stage 7 has not billed yet, broken attempts too. Stage 7 bills `lastApiResponse` when there are none. */
   modelCalls: turn<readonly ModelCall[]>([], derived),
+  /** The switches of this turn from one target of a route to another. */
+  failovers: turn<readonly Failover[]>([], derived),
   turnTokenUsage: turn<readonly Usage[]>([]),
   /** US dollars of this turn. Null once a call was answered by a model without a known price. */
   totalCostUsd: turn<number | null>(0),

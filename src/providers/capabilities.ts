@@ -26,3 +26,18 @@ const DEFAULTS: ClientCapabilities = {
 };
 
 export const capabilities = (own: Partial<ClientCapabilities> = {}): ClientCapabilities => ({ ...DEFAULTS, ...own });
+
+const NEEDS = ["is_subprocess", "requires_workspace"] as const;
+const GRAIN = ["none", "message", "token"] as const;
+
+/** What several can do, whichever of them answers: what all can, what one needs or drops. */
+export const commonCapabilities = (all: readonly ClientCapabilities[]): ClientCapabilities => {
+  const every = Object.keys(DEFAULTS).map((key) => [key, all.every((one) => one[key as keyof ClientCapabilities])]);
+  const some = NEEDS.map((key) => [key, all.some((one) => one[key])]);
+  return {
+    ...DEFAULTS,
+    ...Object.fromEntries([...every, ...some]),
+    streaming_granularity: GRAIN.find((grain) => all.some((one) => one.streaming_granularity === grain)) ?? "token",
+    drops: [...new Set(all.flatMap(({ drops }) => drops))],
+  };
+};

@@ -15,7 +15,7 @@ export interface GoogleOptions extends Pick<ProviderCredentials, "apiKey" | "aut
   readonly apiVersion?: string | undefined;
   readonly fetch?: typeof globalThis.fetch | undefined;
   readonly timeouts?: Partial<ProviderTimeouts> | undefined;
-  /** Milliseconds that one request may take, its stream included. Default: no such limit. */
+  /** Milliseconds that the vendor may be silent, in place of `timeouts`. Default: those hold. */
   readonly timeoutMs?: number | undefined;
   readonly userAgent?: string | undefined;
 }

@@ -6,8 +6,10 @@ import type { ClaudeCodeOptions } from "./claude-code/client.ts";
 import type { ClaudeStatus } from "./claude-code/status.ts";
 import type { ProviderCredentials } from "./credentials.ts";
 import type { GoogleOptions } from "./google.ts";
+import { noProvider } from "./no-provider.ts";
 import type { LocalServer, ProbeOptions } from "./probe.ts";
 import type { PROFILES } from "./profiles.ts";
+import type { RouterOptions } from "./router.ts";
 import type { ProviderTimeouts } from "./timeouts.ts";
 import type { VllmOptions, VllmProvider } from "./vllm.ts";
 
@@ -15,10 +17,17 @@ import type { VllmOptions, VllmProvider } from "./vllm.ts";
 export interface ProviderOptions extends ProviderCredentials {
   /** Used in place of the provider's own transport. */
   readonly fetch?: typeof globalThis.fetch | undefined;
-  /** Milliseconds that a whole request may take. Default: no limit but `timeouts`. */
+  /**
+   * Milliseconds in place of each of `timeouts`: until the answer begins and between two pieces of it, any byte counts; a connection gets its
+   * own limit, if that is shorter. For a backend that is a program: that one call may take. Default: `timeouts`, or the program's own limit.
+   */
   readonly timeoutMs?: number | undefined;
   readonly timeouts?: Partial<ProviderTimeouts> | undefined;
   readonly log?: Logger | undefined;
+  /** Epoch milliseconds. Default: `Date.now`. */
+  readonly now?: (() => number) | undefined;
+  /** Makes another provider by its name, the host's own too: for a provider that is made of others. */
+  readonly resolve?: ((name: string, options: ProviderOptions) => Provider | Promise<Provider>) | undefined;
 }
 
 const speaking =
@@ -38,6 +47,9 @@ export const providers = {
   custom: speaking("custom"),
   /** Another name of `custom`. */
   local: speaking("custom"),
+  /** Its targets are made by `resolve`; default: from this table. */
+  geny_router: async (options: RouterOptions = {}): Promise<Provider> =>
+    (await import("./router.ts")).router(options.resolve ?? providerNamed, options),
 } as const satisfies { readonly [name: string]: (options?: ProviderOptions) => Promise<Provider> };
 export type ProviderName = keyof typeof providers;
 
@@ -50,12 +62,19 @@ export const claudeStatus = async (
 export const probeLocal = async (options: ProbeOptions = {}): Promise<readonly LocalServer[]> =>
   (await import("./probe.ts")).probeLocal(options);
 
+/** Throws `exec.api.no_client` for a name that is not in the table. */
+const providerNamed = (name: string, options: ProviderOptions): Promise<Provider> => {
+  if (!Object.hasOwn(providers, name)) throw noProvider(name, Object.keys(providers));
+  return providers[name as ProviderName](options);
+};
+
 export type { AnthropicOptions } from "./anthropic.ts";
 export { capabilities } from "./capabilities.ts";
 export type { ClaudeCodeOptions } from "./claude-code/client.ts";
 export type { ClaudeStatus } from "./claude-code/status.ts";
 export { type CredentialInput, type Reference, VARIABLES } from "./credential-sources.ts";
 export { CredentialBundle, PREFERENCE, type ProviderCredentials, secretsOf } from "./credentials.ts";
+export { type FailoverOptions, type FailoverTarget, failover } from "./failover.ts";
 export type { CapabilityFlags } from "./flags.ts";
 export type { GoogleOptions } from "./google.ts";
 export { type LowerTarget, type LowerTelling, lower } from "./lower.ts";

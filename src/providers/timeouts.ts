@@ -19,3 +19,10 @@ export const timeoutsOf = (given: Partial<ProviderTimeouts> = {}, env: Environme
     requestMs: given.requestMs ?? seconds("REQUEST", 600),
   };
 };
+
+/**
+ * One time in place of each: until the answer begins, between two pieces of it, and until all of an answer that is not streamed; and no longer
+ * until there is a connection. Every byte is a sign of life, a ping too. 0 or undefined: as they stand.
+ */
+export const limited = (timeouts: ProviderTimeouts, ms: number | undefined): ProviderTimeouts =>
+  ms ? { connectMs: Math.min(timeouts.connectMs || ms, ms), firstByteMs: ms, idleMs: ms, requestMs: ms } : timeouts;

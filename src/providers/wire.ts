@@ -8,7 +8,7 @@ import { type HttpAnswer, send, warm } from "./http.ts";
 import { parsed } from "./json.ts";
 import { lower } from "./lower.ts";
 import { sseReader } from "./sse.ts";
-import type { ProviderTimeouts } from "./timeouts.ts";
+import { limited, type ProviderTimeouts } from "./timeouts.ts";
 
 /** A vendor's wire. Nothing of it is asked before the first request. */
 export interface Wire {
@@ -17,7 +17,7 @@ export interface Wire {
   readonly answer: string;
   readonly capabilities: ClientCapabilities;
   readonly timeouts: ProviderTimeouts;
-  /** Milliseconds that one request may take, its stream included. 0 or undefined: no such limit. */
+  /** Milliseconds that it may be silent, in place of `timeouts`: see `limited`. 0 or undefined: those hold. */
   readonly timeoutMs?: number | undefined;
   readonly fetch?: typeof globalThis.fetch | undefined;
   /** The header of the answer that names the request. */
@@ -153,25 +153,15 @@ const cancellable = (client: Client, request: ModelRequest, signal: AbortSignal)
 
 /** The events in batches, as they come from the wire. */
 async function* run(exchange: Exchange, signal: AbortSignal): AsyncGenerator<readonly ModelEvent[], undefined> {
-  const { stop, client } = exchange;
+  const { stop } = exchange;
   signal.throwIfAborted();
   const onAbort = () => stop.abort(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
-  const limit = client.wire.timeoutMs ?? 0;
-  const late = () =>
-    stop.abort(
-      new APIError(`${client.wire.name}: the request took longer than ${limit / 1000} s.`, {
-        code: "exec.api.timeout",
-        details: { timeout_ms: limit },
-      }),
-    );
-  const timer = limit > 0 ? setTimeout(late, limit) : undefined;
   try {
     const answer = await ask(exchange);
     yield told(exchange);
     yield* read(exchange, answer);
   } finally {
-    clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
   }
 }
@@ -190,6 +180,7 @@ const ask = async (exchange: Exchange): Promise<HttpAnswer> => {
   const { client, request } = exchange;
   const { wire, refusals, once } = client;
   const model = wire.modelOf?.(request.model) ?? request.model;
+  const timeouts = limited(wire.timeouts, wire.timeoutMs);
   for (;;) {
     const refused = refusals.get(model) ?? new Set<string>();
     const telling: Telling = {
@@ -209,7 +200,7 @@ const ask = async (exchange: Exchange): Promise<HttpAnswer> => {
       headers,
       body,
       signal: exchange.stop.signal,
-      timeouts: request.stream ? wire.timeouts : { ...wire.timeouts, firstByteMs: wire.timeouts.requestMs },
+      timeouts: request.stream ? timeouts : { ...timeouts, firstByteMs: timeouts.requestMs },
       fetch: wire.fetch,
     });
     if (answer.status >= 200 && answer.status < 300) return answer;

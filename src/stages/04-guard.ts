@@ -4,7 +4,8 @@ import { fields, flag, int, json, text } from "../contract/schema.ts";
 import { defineStage, type Patch, type StageContext } from "../contract/stage.ts";
 import type { State } from "../contract/state.ts";
 import { many } from "../contract/strategy.ts";
-import { both, type GuardState, guards, permits, READS, type Verdict } from "./04-guard/guards.ts";
+import { both, permits } from "../contract/tool-guard.ts";
+import { type GuardState, guards, READS, type Verdict } from "./04-guard/guards.ts";
 
 const config = fields({
   max_chain_length: int({ min: 1, default: 32, about: "guards that the chain may have; a longer one is refused, never cut" }),

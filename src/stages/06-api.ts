@@ -1,12 +1,12 @@
 /** Stage 6: asks the model, with retries, and appends its answer. */
 import { APIError, asError, GenyExecutorError } from "../contract/errors.ts";
 import { textOf, toolUses } from "../contract/message.ts";
-import type { ModelRequest, ModelResponse, Provider } from "../contract/provider.ts";
-import { fields, flag, int, oneOf, text } from "../contract/schema.ts";
+import type { Failover, ModelRequest, ModelResponse, Provider } from "../contract/provider.ts";
 import { Broken, defineStage } from "../contract/stage.ts";
 import { type Call, one } from "../contract/strategy.ts";
 import { ask, told } from "./06-api/ask.ts";
 import { affordable } from "./06-api/budget.ts";
+import { configWith, connection } from "./06-api/config.ts";
 import { apiEvents } from "./06-api/events.ts";
 import { Pass, pendingCalls } from "./06-api/pass.ts";
 import { overridden, requestOf, thinks } from "./06-api/request.ts";
@@ -15,22 +15,6 @@ import { routers } from "./06-api/router.ts";
 import { inWords } from "./06-api/structured.ts";
 import { toolLoops } from "./06-api/tool-loop.ts";
 
-/** The names of both releases of the Python program. */
-const PROVIDERS = [
-  "anthropic",
-  "openai",
-  "google",
-  "vllm",
-  "claude_code_cli",
-  "geny_claude_code",
-  "geny_codex",
-  "geny_router",
-  "ollama",
-  "lmstudio",
-  "custom",
-  "local",
-  "mock",
-] as const;
 /** So often an answer that the vendor paused is gone on with; then it stands as it is, with its stop reason. */
 const PAUSES = 10;
 
@@ -40,12 +24,7 @@ export const api = defineStage({
   category: "execution",
   required: true,
   supportsModelOverride: true,
-  config: fields({
-    provider: oneOf(PROVIDERS, { about: "who answers", default: "anthropic" }),
-    base_url: text({ about: "the provider's address; empty for its own", default: "" }),
-    stream: flag({ about: "whether pieces of the answer are told as they come; null: as the pipeline says", default: null }),
-    timeout_ms: int({ about: "longest time of one call in milliseconds; 0 for the provider's own limits", min: 0, default: 0 }),
-  }),
+  config: configWith([]),
   reads: [
     "messages",
     "system",
@@ -69,13 +48,14 @@ export const api = defineStage({
     "sessionId",
     "cacheKey",
     "turn",
+    "failovers",
     "shared",
     "toolCallsTotal",
     "toolGuard",
     "costBudgetUsd",
     "totalCostUsd",
   ],
-  writes: ["messages", "lastApiResponse", "modelCalls", "finalText", "shared", "toolCallsTotal"],
+  writes: ["messages", "lastApiResponse", "modelCalls", "failovers", "finalText", "shared", "toolCallsTotal"],
   slots: {
     retry: one({ about: "when a failed call is tried again", default: "exponential_backoff", strategies: retries }),
     router: one({ about: "which model answers", default: "passthrough", strategies: routers }),
@@ -92,11 +72,12 @@ export const api = defineStage({
       state = { ...state, model };
       const provider = await connect(() => services.provider(config.provider, connection(config)), config.provider, call);
       const next = (): ModelRequest => inWords(requestOf({ ...state, messages: pass.messages }, config.stream ?? state.stream), provider);
-      const affords = () => affordable(next(), pass.calls, state, services);
+      const affords = () => affordable(next(), provider, pass.calls, state, services);
       const asking = {
         ...{ provider, services, call, retry: slots.retry, iteration: state.iteration, step: counter() },
         announce: chosen.tool_loop === "pipeline",
         broken: (partial: ModelResponse) => pass.lose(partial),
+        switched: (partial: ModelResponse, failover: Failover) => pass.switch(partial, failover),
       };
       for (let turns = 0, pauses = 0; ; ) {
         const request = next();
@@ -135,6 +116,9 @@ const counter = () => {
   };
 };
 
+/** Stage 6 of a pipeline whose host has providers of its own. */
+export const apiWith = (own: readonly string[]): typeof api => ({ ...api, config: configWith(own) });
+
 /** What a router throws is told, and the model that is set answers. */
 const route = (choose: () => string | undefined, router: string, call: Call): string | undefined => {
   try {
@@ -144,11 +128,6 @@ const route = (choose: () => string | undefined, router: string, call: Call): st
     return undefined;
   }
 };
-
-const connection = ({ base_url, timeout_ms }: { base_url: string; timeout_ms: number }) => ({
-  ...(base_url ? { baseUrl: base_url } : {}),
-  ...(timeout_ms ? { timeoutMs: timeout_ms } : {}),
-});
 
 const connect = async (open: () => Provider | Promise<Provider>, name: string, call: Call): Promise<Provider> => {
   try {

@@ -4,6 +4,7 @@ import { fields, flag, int, type JsonObject, json, list, number, text } from "..
 import { Broken, defineStage } from "../contract/stage.ts";
 import { one } from "../contract/strategy.ts";
 import type { ToolOutcome } from "../contract/tool.ts";
+import { both } from "../contract/tool-guard.ts";
 import { denied, notFinished, notRun, reasonAgainst } from "./10-tool/answers.ts";
 import { executors } from "./10-tool/executors.ts";
 import { routers } from "./10-tool/routers.ts";
@@ -23,7 +24,17 @@ export const tool = defineStage({
     }),
   }),
   reads: ["pendingToolCalls", "messages", "shared", "sessionId", "turn", "iteration", "maxIterations", "toolCallsTotal", "toolGuard"],
-  writes: ["messages", "pendingToolCalls", "executedToolCalls", "toolResults", "toolIteration", "toolCallsTotal", "loopDecision", "shared"],
+  writes: [
+    "messages",
+    "pendingToolCalls",
+    "executedToolCalls",
+    "toolResults",
+    "toolIteration",
+    "toolCallsTotal",
+    "toolGuard",
+    "loopDecision",
+    "shared",
+  ],
   slots: {
     executor: one({ about: "In which order, and how many at a time", default: "sequential", strategies: executors }),
     router: one({ about: "Who finds and runs a call's tool", default: "registry", strategies: routers }),
@@ -49,6 +60,12 @@ export const tool = defineStage({
   supportsToolBinding: true,
 
   bypass: ({ pendingToolCalls }) => (pendingToolCalls.length === 0 ? "no tool calls" : undefined),
+
+  /** Whoever else runs tools before this stage, as stage 6's own loop, is bound as this stage is. */
+  prepare({ toolGuard }, { toolBinding }) {
+    if (!toolBinding || (!toolBinding.allowed && !toolBinding.blocked?.length)) return {};
+    return { toolGuard: both(toolGuard, { allowed: toolBinding.allowed ?? null, blocked: toolBinding.blocked ?? [] }) };
+  },
 
   async run(state, { config, slots, toolBinding, emit, call, messageId }) {
     const { pendingToolCalls: calls, toolCallsTotal, iteration, maxIterations } = state;

@@ -1,5 +1,6 @@
 /** Everything between a model's call and its result: find, validate, authorize, run, render, keep what is large. */
 
+import { orAbort } from "../contract/abort.ts";
 import { ToolExecutionError } from "../contract/errors.ts";
 import { nearest } from "../contract/nearest.ts";
 import type { Clock, Dispatcher, Logger, Tools } from "../contract/services.ts";
@@ -171,12 +172,4 @@ const late = (name: string, ms: number) =>
     tool: name,
     code: "exec.tool.timeout",
     details: { tool_name: name, timeout_ms: ms },
-  });
-
-const orAbort = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
-  new Promise((ok, no) => {
-    const stop = () => no(signal.reason);
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
-    work.then(ok, no).finally(() => signal.removeEventListener("abort", stop));
   });

@@ -439,10 +439,37 @@ test("cache marks: at most four, the newest, where they were meant after repair;
   assert.deepEqual(marks(2), []);
 });
 
-test("the request's time limit covers its stream", async () => {
-  await using model = await scripted({ text: "abcdefghijklmnop", chunk_size: 1, delta_delay_ms: 50 });
-  const error = await failing(ask(model, {}, { timeoutMs: 150 }));
-  assert.equal(error.code, "exec.api.timeout");
+test("`timeoutMs` limits silence, wherever it falls, and not an answer that takes its time", async () => {
+  const silent = (after: "nothing" | "headers" | number): Turn => ({ text: "abc", fault: { kind: "silence", after } });
+  for (const after of ["nothing", "headers", 1, 5] as const) {
+    await using model = await scripted(silent(after));
+    const from = performance.now();
+    const error = await failing(ask(model, {}, { timeoutMs: 150 }));
+    assert.equal(error.code, "exec.api.timeout", `${after}`);
+    assert.ok(performance.now() - from < 1000, "the limit is the given one");
+  }
+  const slow: Turn = { text: "abcdefghijklmnop", chunk_size: 1, delta_delay_ms: 30 };
+  for (const turn of [slow, { text: "abc", fault: { kind: "drip", ms: 2 } } satisfies Turn]) {
+    await using model = await scripted(turn);
+    const from = performance.now();
+    assert.deepEqual((await ask(model, {}, { timeoutMs: 150 })).content, [{ type: "text", text: turn.text }]);
+    assert.ok(performance.now() - from > 200, "it took longer than the limit");
+  }
+});
+
+test("`timeoutMs` also limits an answer that is not streamed, and a ping is a sign of life", async () => {
+  await using model = await scripted({ text: "abc", delay_ms: 2000 });
+  assert.equal((await failing(ask(model, { stream: false }, { timeoutMs: 150 }))).code, "exec.api.timeout");
+  using at = await serve(async (req, res) => {
+    req.resume();
+    res.writeHead(200, { "content-type": "text/event-stream" });
+    for (let i = 0; i < 8; i++) {
+      res.write('event: ping\ndata: {"type":"ping"}\n\n');
+      await sleep(50);
+    }
+    res.end();
+  });
+  assert.equal((await failing(ask(at, {}, { timeoutMs: 150 }))).code, "exec.api.stream_incomplete");
 });
 
 test("a long history costs little once it was sent", async () => {

@@ -555,6 +555,25 @@ describe("stage 6, internal tool loop", () => {
     const unknown = await run([calling("a")], { entry: internal(), services: { dispatcher }, state });
     assert.equal(of(unknown.events, "api.internal_loop_capped").length, 1);
   });
+  test("a route's further call must fit with the dearest of its models", async () => {
+    const prices: { readonly [model: string]: number } = { cheap: 1, dear: 100 };
+    const price = (model: string) => {
+      const input = prices[model];
+      return input === undefined ? null : { input, output: input, cacheRead: null, cacheWrite: null };
+    };
+    const capped = async (models: readonly string[]) => {
+      const { dispatcher } = dispatching(() => "5");
+      const { provider } = scripted([calling("a"), say("x")]);
+      const hops = () => models.map((model) => ({ provider: "p", model, account: "" }));
+      const { events } = await run([], {
+        entry: internal(),
+        services: { dispatcher, pricing: { price }, provider: () => ({ ...provider, hops }) },
+        state: { costBudgetUsd: 0.001, maxTokens: 100 },
+      });
+      return of(events, "api.internal_loop_capped").length === 1;
+    };
+    assert.deepEqual([await capped(["cheap"]), await capped(["cheap", "dear"]), await capped(["cheap", "unknown"])], [false, true, true]);
+  });
   test("a tool that the guard does not let run never runs here", async () => {
     const { dispatcher, seen } = dispatching(() => "5");
     const { events } = await run([calling("a")], {

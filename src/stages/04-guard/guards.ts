@@ -2,6 +2,7 @@
 import { fields, int, list, number, text } from "../../contract/schema.ts";
 import type { State } from "../../contract/state.ts";
 import { type Call, defineStrategy } from "../../contract/strategy.ts";
+import { permits } from "../../contract/tool-guard.ts";
 
 export const READS = [
   "iteration",
@@ -98,14 +99,4 @@ export const guards = {
       };
     },
   }),
-};
-
-export const permits = (tools: State["toolGuard"], name: string): boolean =>
-  tools === null || (!tools.blocked.includes(name) && (tools.allowed === null || tools.allowed.includes(name)));
-
-/** Both must permit. */
-export const both = (a: State["toolGuard"], b: State["toolGuard"]): State["toolGuard"] => {
-  if (a === null || b === null) return a ?? b;
-  const allowed = a.allowed === null ? b.allowed : a.allowed.filter((name) => b.allowed === null || b.allowed.includes(name));
-  return { allowed, blocked: [...new Set([...a.blocked, ...b.blocked])] };
 };

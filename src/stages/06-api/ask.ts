@@ -1,7 +1,7 @@
 /** One answer of the model: attempts, each of them a step, and the waits between them. */
 import { fold } from "../../contract/collect.ts";
 import { APIError, GenyExecutorError } from "../../contract/errors.ts";
-import type { ModelRequest, ModelResponse, Provider } from "../../contract/provider.ts";
+import type { Failover, ModelRequest, ModelResponse, Provider } from "../../contract/provider.ts";
 import type { Services } from "../../contract/services.ts";
 import type { Call } from "../../contract/strategy.ts";
 import { uniqueIds } from "./ids.ts";
@@ -19,6 +19,8 @@ export interface Asking {
   step(kind: string): string;
   /** Told what a failed attempt said and used. */
   broken(partial: ModelResponse): void;
+  /** Told of a switch to another target of a route, and what the one before has used. */
+  switched(partial: ModelResponse, failover: Failover): void;
 }
 
 /** Throws the last attempt's failure, or the signal's reason. */
@@ -35,6 +37,7 @@ export const ask = async (asking: Asking, request: ModelRequest): Promise<ModelR
       uniqueId: uniqueIds(request.messages, () => services.id("call_")),
       announce: asking.announce,
       emit: call.emit,
+      switched: asking.switched,
     };
     try {
       return await call.step(asking.step("model"), (signal) => listen(attempt, signal));

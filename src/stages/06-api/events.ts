@@ -55,6 +55,12 @@ export const apiEvents = {
     stream: flag({ about: "present and true when the answer is streamed", default: false }),
   }),
   "api.stream_restart": fields({}),
+  "api.failover": fields({
+    from: object({ about: "provider, model and account that failed" }),
+    to: object({ about: "provider, model and account that are asked next" }),
+    code: text({ about: "code of the failure" }),
+    message: text({ about: "the failure's message" }),
+  }),
   "api.error": fields({
     code: text({ about: "stable code" }),
     category: text({ about: "category of the failure" }),

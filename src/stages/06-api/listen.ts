@@ -1,6 +1,6 @@
 /** One attempt: the provider's stream is folded into an answer while its pieces go out as events. */
 import { type Fold, incomplete } from "../../contract/collect.ts";
-import type { ModelEvent, ModelRequest, ModelResponse, Provider } from "../../contract/provider.ts";
+import type { Failover, ModelEvent, ModelRequest, ModelResponse, Provider } from "../../contract/provider.ts";
 import type { Clock } from "../../contract/services.ts";
 import type { Call } from "../../contract/strategy.ts";
 
@@ -17,6 +17,8 @@ export interface Attempt {
   /** Whether the call of a tool is told as soon as it is whole. */
   readonly announce: boolean;
   readonly emit: Call["emit"];
+  /** Told of a switch to another target of a route, and what the one before has used. */
+  switched(partial: ModelResponse, failover: Failover): void;
 }
 
 /** Rejects with the signal's reason as soon as it aborts, whatever the provider does. */
@@ -85,6 +87,13 @@ const consume = async (attempt: Attempt, events: AsyncIterable<ModelEvent>, stop
         if (event.input) emit("api.tool_use", { id: event.id, name: event.name, input: event.input, source: "cli" });
         if (event.result) emit("api.tool_result", { tool_use_id: event.id, ...event.result, source: "cli" });
         break;
+      case "failover": {
+        const { type: _, ...failover } = event;
+        attempt.switched(answer.response(), failover);
+        answer.add(event);
+        emit("api.failover", failover);
+        break;
+      }
       case "notice":
         emit(`llm_client.${event.notice}`, event.data);
         break;
@@ -103,7 +112,9 @@ const consume = async (attempt: Attempt, events: AsyncIterable<ModelEvent>, stop
 };
 
 const first = (attempt: Attempt, first_visible: string, ttft_ms: number): void => {
-  const { request, provider, iteration } = attempt;
+  const { request, answer, iteration } = attempt;
+  const { provider, model } = answer.response();
+  const who = provider === attempt.provider.name ? request.model : model;
   attempt.shown = true;
-  attempt.emit("api.ttft", { ttft_ms, provider: provider.name, model: request.model, stream: request.stream, iteration, first_visible });
+  attempt.emit("api.ttft", { ttft_ms, provider, model: who, stream: request.stream, iteration, first_visible });
 };

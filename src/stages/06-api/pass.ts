@@ -1,7 +1,7 @@
 /** What one run of stage 6 has gathered: it becomes the patch, whether the run ends well or breaks. */
 import type { ContentBlock, Message, Origin, Role } from "../../contract/message.ts";
 import { textOf, toolUses } from "../../contract/message.ts";
-import type { ModelResponse } from "../../contract/provider.ts";
+import type { Failover, ModelResponse } from "../../contract/provider.ts";
 import type { JsonObject } from "../../contract/schema.ts";
 import type { ModelCall, PendingToolCall, State } from "../../contract/state.ts";
 import { counts, rescued, spoken } from "./answer.ts";
@@ -12,18 +12,19 @@ export class Pass {
   messages: readonly Message[];
   shared: JsonObject;
   toolCallsTotal: number;
+  failovers: State["failovers"];
   readonly calls: ModelCall[] = [];
-  readonly #before: Pick<State, "messages" | "shared" | "toolCallsTotal">;
+  readonly #before: Pick<State, "messages" | "shared" | "toolCallsTotal" | "failovers">;
   readonly #messageId: () => string;
   /** Contents of answers that the vendor paused; the next answer goes on with them. */
   #paused: readonly ContentBlock[] = [];
   #answer: ModelResponse | null = null;
   #broken: ModelResponse | null = null;
 
-  constructor(state: Pick<State, "messages" | "shared" | "toolCallsTotal">, messageId: () => string) {
+  constructor(state: Pick<State, "messages" | "shared" | "toolCallsTotal" | "failovers">, messageId: () => string) {
     this.#before = state;
     this.#messageId = messageId;
-    ({ messages: this.messages, shared: this.shared, toolCallsTotal: this.toolCallsTotal } = state);
+    ({ messages: this.messages, shared: this.shared, toolCallsTotal: this.toolCallsTotal, failovers: this.failovers } = state);
   }
 
   #say(origin: Origin, role: Role, content: Message["content"]): void {
@@ -51,6 +52,12 @@ export class Pass {
     if (!this.#broken || rescued(partial.content).length) this.#broken = partial;
   }
 
+  /** A switch to another target of a route, and what the one before has used. */
+  switch(partial: ModelResponse, failover: Failover): void {
+    this.#bill(partial);
+    this.failovers = [...this.failovers, failover];
+  }
+
   /** The results of tools that this stage ran. */
   answer({ outcomes }: Answered): void {
     this.#say(
@@ -66,13 +73,14 @@ export class Pass {
   }
 
   patch() {
-    const { messages, shared, toolCallsTotal } = this;
+    const { messages, shared, toolCallsTotal, failovers } = this;
     return {
       lastApiResponse: this.#answer,
       modelCalls: this.calls,
       ...(messages === this.#before.messages ? {} : { messages }),
       ...(shared === this.#before.shared ? {} : { shared }),
       ...(toolCallsTotal === this.#before.toolCallsTotal ? {} : { toolCallsTotal }),
+      ...(failovers === this.#before.failovers ? {} : { failovers }),
     };
   }
 

@@ -4,6 +4,7 @@ import type { Dispatcher } from "../../contract/services.ts";
 import type { PendingToolCall, State } from "../../contract/state.ts";
 import { type Call, defineStrategy } from "../../contract/strategy.ts";
 import type { ToolOutcome } from "../../contract/tool.ts";
+import { permits } from "../../contract/tool-guard.ts";
 
 type Seen = Pick<State, "sessionId" | "shared" | "turn" | "toolCallsTotal" | "toolGuard">;
 export interface Inner {
@@ -44,14 +45,11 @@ export const toolLoops = {
       async (calls, { turns, state }, call) => {
         if (turns >= max_inner_turns) return { capped: "max_inner_turns" };
         // Stage 10 knows how to deny.
-        if (calls.some(({ tool_name }) => !allowed(state.toolGuard, tool_name))) return { capped: "tool_guard" };
+        if (calls.some(({ tool_name }) => !permits(state.toolGuard, tool_name))) return { capped: "tool_guard" };
         return answer(grouped(calls, parallel_tools, dispatcher), state, dispatcher, call);
       },
   }),
 };
-
-const allowed = (guard: State["toolGuard"], name: string): boolean =>
-  !guard?.blocked.includes(name) && (guard?.allowed?.includes(name) ?? true);
 
 /** Neighbours that may run side by side stand in one group; the model's order is kept. */
 const grouped = (calls: readonly PendingToolCall[], parallel: boolean, dispatcher: Dispatcher): PendingToolCall[][] => {
