@@ -114,7 +114,13 @@ export type ModelEvent =
 /** One target of a route. `account`: its label, never its key. */
 export type Hop = { readonly provider: string; readonly model: string; readonly account: string };
 
-export type ClientNotice = "feature_unsupported" | "parameter_dropped" | "drift_healed" | "unknown_wire_shape" | "tool_args_repaired";
+export type ClientNotice =
+  | "feature_unsupported"
+  | "parameter_dropped"
+  | "drift_healed"
+  | "unknown_wire_shape"
+  | "tool_args_repaired"
+  | "usage_estimated";
 
 /** A whole answer, as the state keeps it. */
 export type ModelResponse = {

@@ -32,6 +32,9 @@ export const claudeStatus = async (
   ...args: Parameters<typeof import("./claude-code/status.ts").claudeStatus>
 ): Promise<ClaudeStatus | null> => (await import("./claude-code/status.ts")).claudeStatus(...args);
 
+/** A provider whose model takes no tools, with tools: they are offered in its prompt, and its calls are read from its text. */
+export const textTools = async (provider: Provider): Promise<Provider> => (await import("./claude-code/text-tools.ts")).textTools(provider);
+
 export type { AnthropicOptions } from "./anthropic.ts";
 export { capabilities } from "./capabilities.ts";
 export type { ClaudeCodeOptions } from "./claude-code/client.ts";
