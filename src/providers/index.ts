@@ -22,6 +22,8 @@ export interface ProviderOptions extends ProviderCredentials {
 export const providers = {
   claude_code_cli: async (options: ClaudeCodeOptions = {}): Promise<Provider> =>
     (await import("./claude-code/client.ts")).claudeCodeCli(options),
+  geny_claude_code: async (options: ClaudeCodeOptions = {}): Promise<Provider> =>
+    (await import("./claude-code/tokens.ts")).genyClaudeCode(options),
   anthropic: async (options: AnthropicOptions = {}): Promise<Provider> => (await import("./anthropic.ts")).anthropic(options),
   google: async (options: GoogleOptions = {}): Promise<Provider> => (await import("./google.ts")).google(options),
 } as const satisfies { readonly [name: string]: (options?: ProviderOptions) => Promise<Provider> };
