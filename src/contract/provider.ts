@@ -116,7 +116,13 @@ export type Hop = { readonly provider: string; readonly model: string; readonly 
 /** A switch from one target to another, and the failure that made it. */
 export type Failover = { readonly from: Hop; readonly to: Hop; readonly code: ErrorCode; readonly message: string };
 
-export type ClientNotice = "feature_unsupported" | "parameter_dropped" | "drift_healed" | "unknown_wire_shape" | "tool_args_repaired";
+export type ClientNotice =
+  | "feature_unsupported"
+  | "parameter_dropped"
+  | "drift_healed"
+  | "unknown_wire_shape"
+  | "tool_args_repaired"
+  | "usage_estimated";
 
 /** A whole answer, as the state keeps it. */
 export type ModelResponse = {

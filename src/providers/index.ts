@@ -39,6 +39,8 @@ const speaking =
 export const providers = {
   claude_code_cli: async (options: ClaudeCodeOptions = {}): Promise<Provider> =>
     (await import("./claude-code/client.ts")).claudeCodeCli(options),
+  geny_claude_code: async (options: ClaudeCodeOptions = {}): Promise<Provider> =>
+    (await import("./claude-code/tokens.ts")).genyClaudeCode(options),
   anthropic: async (options: AnthropicOptions = {}): Promise<Provider> => (await import("./anthropic.ts")).anthropic(options),
   google: async (options: GoogleOptions = {}): Promise<Provider> => (await import("./google.ts")).google(options),
   vllm: speaking("vllm"),
@@ -67,6 +69,9 @@ const providerNamed = (name: string, options: ProviderOptions): Promise<Provider
   if (!Object.hasOwn(providers, name)) throw noProvider(name, Object.keys(providers));
   return providers[name as ProviderName](options);
 };
+
+/** A provider whose model takes no tools, with tools: they are offered in its prompt, and its calls are read from its text. */
+export const textTools = async (provider: Provider): Promise<Provider> => (await import("./claude-code/text-tools.ts")).textTools(provider);
 
 export type { AnthropicOptions } from "./anthropic.ts";
 export { capabilities } from "./capabilities.ts";

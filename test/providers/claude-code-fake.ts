@@ -1,7 +1,10 @@
 /** A program that plays what the `claude` of a recording said, and writes down how it was called. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type APIError, collect, type ModelEvent, type ModelRequest, type Provider } from "geny-executor";
 import { type ClaudeCodeOptions, providers } from "geny-executor/providers";
 
@@ -136,3 +139,36 @@ export const saying = (words: string, more: object = {}) => ({
   ...more,
 });
 export const result = (more: object = {}) => ({ type: "result", subtype: "success", is_error: false, stop_reason: "end_turn", ...more });
+
+/** What has ended but was not yet taken note of by its parent counts as gone. */
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return process.platform !== "linux" || !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+};
+export const pidsOf = async (folder: string, count: number): Promise<readonly number[]> => {
+  for (let waited = 0; waited < 3000; waited += 10) {
+    const pids = readdirSync(folder)
+      .filter((name) => name.startsWith("pid-"))
+      .map((name) => Number(readFileSync(join(folder, name), "utf8")));
+    if (pids.length === count && pids.every(Boolean)) return pids;
+    await sleep(10);
+  }
+  return assert.fail("the fake did not start");
+};
+/** The fake, and a child of its own; both deaf to SIGTERM when stubborn. */
+export const hanging = (stubborn: boolean) =>
+  `${stubborn ? "trap '' TERM; " : ""}echo $$ > "$d/pid-a"; sh -c '${stubborn ? 'trap "" TERM; ' : ""}echo $$ > "$0/pid-b"; while :; do sleep 0.1; done' "$d" & while :; do sleep 0.1; done`;
+export const gone = async (pids: readonly number[], ms: number) => {
+  const from = performance.now();
+  while (pids.some(alive)) {
+    assert(performance.now() - from < ms, `something lives after ${ms} ms`);
+    await sleep(10);
+  }
+};
+
+/** For `before`: puts the tag that the newest message gives in the place of TAG. */
+export const TAGGED = `t="$(grep -o 'is tool_call_[0-9a-f]*:' "$d/stdin" | tail -n 1 | sed 's/^is //; s/:$//')"; sed -i.bak "s/TAG/$t/g" "$d/stdout"`;

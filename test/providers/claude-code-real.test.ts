@@ -1,53 +1,11 @@
-/**
- * The real program against the offline model. It is looked for in node_modules/.bin and in CLAUDE_BIN; it is proprietary, so never a
- * dependency: `npm i --no-save @anthropic-ai/claude-code@2.1.330 && node node_modules/@anthropic-ai/claude-code/install.cjs`.
- */
+/** The real program against the offline model. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CredentialBundle, type Message, Pipeline, PipelineBuilder, type PipelineEvent } from "geny-executor";
 import { type ClaudeCodeOptions, providers } from "geny-executor/providers";
-import { type OfflineModel, type Script, startModel } from "geny-executor/testing";
 import { answerOf, eventsOf, outcomeOf } from "./claude-code-fake.ts";
-
-const HERE = join(import.meta.dirname, "../../node_modules/.bin/claude");
-/** A package whose install script did not run has a stub in the program's place. */
-const works = (path: string) => existsSync(path) && spawnSync(path, ["--version"], { timeout: 20_000 }).status === 0;
-const binary = [process.env.CLAUDE_BIN ?? "", HERE].find((path) => path && works(path));
-const waived = !process.env.CI || Boolean(process.env.GENY_SKIP_CLAUDE);
-const skip = binary || !waived ? false : "no `claude` in node_modules/.bin or CLAUDE_BIN";
-
-interface World extends AsyncDisposable {
-  readonly model: OfflineModel;
-  readonly home: string;
-  readonly options: ClaudeCodeOptions;
-}
-const world = async (script: Script, extras: ClaudeCodeOptions["extras"] = {}): Promise<World> => {
-  assert(binary, "there is no `claude` program: install it, set CLAUDE_BIN, or set GENY_SKIP_CLAUDE");
-  const model = await startModel({ script });
-  const home = await mkdtemp(join(tmpdir(), "claude-home-"));
-  const quiet = { CLAUDE_CONFIG_DIR: join(home, "config"), CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" };
-  return {
-    model,
-    home,
-    options: {
-      ...{ binaryPath: binary, apiKey: "sk-ant-SECRET-key", baseUrl: model.url, env: { PATH: process.env.PATH, HOME: home } },
-      extras: { workspace_dir: home, ...extras, env_extras: quiet },
-    },
-    async [Symbol.asyncDispose]() {
-      await model.close();
-      await rm(home, { recursive: true, force: true, maxRetries: 5 });
-    },
-  };
-};
-const real = (name: string, run: (t: TestContext) => Promise<void>) => test(name, { skip }, run);
-const asked = (model: OfflineModel) =>
-  model.requests.filter(({ body }) => body).map(({ body }) => body as { readonly [key: string]: unknown });
+import { asked, real, world } from "./claude-code-world.ts";
 
 real("text and thinking come live; tokens and cost are the program's own", async () => {
   await using w = await world([

@@ -8,7 +8,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import type { Message, ModelEvent, ModelRequest } from "geny-executor";
 import type { providers } from "geny-executor/providers";
-import { answerOf, eventsOf, fakeClaude, init, lines, never, outcomeOf, plain, providerOf, result, saying } from "./claude-code-fake.ts";
+import {
+  answerOf,
+  eventsOf,
+  fakeClaude,
+  gone,
+  hanging,
+  init,
+  lines,
+  never,
+  outcomeOf,
+  pidsOf,
+  plain,
+  providerOf,
+  result,
+  saying,
+} from "./claude-code-fake.ts";
 
 const event = (inner: object, more: object = {}) => ({ type: "stream_event", event: inner, parent_tool_use_id: null, ...more });
 const start = (id: string, input_tokens = 3) =>
@@ -241,36 +256,6 @@ test("a schema's answer is JSON alone; without one the text stands as it is", as
     { type: "text", text: "I would rather talk" },
   ]);
 });
-
-/** What has ended but was not yet taken note of by its parent counts as gone. */
-const alive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return process.platform !== "linux" || !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
-  } catch {
-    return false;
-  }
-};
-const pidsOf = async (folder: string, count: number): Promise<readonly number[]> => {
-  for (let waited = 0; waited < 3000; waited += 10) {
-    const pids = readdirSync(folder)
-      .filter((name) => name.startsWith("pid-"))
-      .map((name) => Number(readFileSync(join(folder, name), "utf8")));
-    if (pids.length === count && pids.every(Boolean)) return pids;
-    await sleep(10);
-  }
-  return assert.fail("the fake did not start");
-};
-/** The fake, and a child of its own; both deaf to SIGTERM when stubborn. */
-const hanging = (stubborn: boolean) =>
-  `${stubborn ? "trap '' TERM; " : ""}echo $$ > "$d/pid-a"; sh -c '${stubborn ? 'trap "" TERM; ' : ""}echo $$ > "$0/pid-b"; while :; do sleep 0.1; done' "$d" & while :; do sleep 0.1; done`;
-const gone = async (pids: readonly number[], ms: number) => {
-  const from = performance.now();
-  while (pids.some(alive)) {
-    assert(performance.now() - from < ms, `something lives after ${ms} ms`);
-    await sleep(10);
-  }
-};
 
 test("an abort ends the process and what it started: at once when it listens, within 2.5 s when it does not", async () => {
   for (const stubborn of [false, true]) {

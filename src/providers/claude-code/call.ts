@@ -23,6 +23,8 @@ export interface Setup {
   /** 0: no limit. */
   readonly timeoutMs: number;
   readonly conversation: Conversation | null;
+  /** The model's first message is the answer. */
+  readonly single: boolean;
   binary(): Promise<string>;
 }
 
@@ -62,6 +64,7 @@ export async function* call(
     reader = streamReader({
       structured: request.outputSchema !== null,
       strict: setup.extras.strict_wire,
+      single: setup.single,
       share: turn?.share ?? ((bill) => (resumes(argv) ? sinceThen(bill, null) : bill.usage)),
       say: (event) => {
         if (event.type === "start") turn?.began();
@@ -72,7 +75,7 @@ export async function* call(
     yield* conclude({ setup, running, reader, signal, turn });
   } finally {
     clearTimeout(timer);
-    const farewell = reader?.outcome ? (signal.aborted ? SHORT : FAREWELL) : 0;
+    const farewell = reader?.outcome && !reader.outcome.cut ? (signal.aborted ? SHORT : FAREWELL) : 0;
     track(cleared(running, farewell, files, turn));
   }
 }

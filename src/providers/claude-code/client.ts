@@ -44,14 +44,15 @@ const TARGET = { vendor: NAME, capabilities: { ...CAPABILITIES, supports_tools: 
  * Its `extras` are those of settings.ts. The id of its `start` event is the CLI's session: hand it back as `extras.session_hint` to go on with
  * that conversation. Nothing is looked up before the first use; that throws `exec.cli.binary_not_found`, `exec.api.no_client` when `authMode`
  * wants a key that is not there, or `exec.api.bad_request` for wrong extras. A call that fails, is aborted or is left ends with all that it
- * started, 2 s later at the latest; `close` waits for that.
+ * started, 2 s later at the latest; `close` waits for that. `single`: the model's first message is the answer, also where the program would
+ * go on by itself.
  */
-export const claudeCodeCli = (options: ClaudeCodeOptions = {}): Provider => {
+export const claudeCodeCli = (options: ClaudeCodeOptions = {}, { single = false }: { readonly single?: boolean } = {}): Provider => {
   const told = new Set<string>();
   const ends = new Set<Promise<void>>();
   let made: Setup | undefined;
   const setup = (): Setup => {
-    made ??= setupOf(options);
+    made ??= { ...setupOf(options), single };
     return made;
   };
   const client: Client = {
@@ -89,7 +90,7 @@ interface Client {
   track(end: Promise<void>): void;
 }
 
-const setupOf = (options: ClaudeCodeOptions): Setup => {
+const setupOf = (options: ClaudeCodeOptions): Omit<Setup, "single"> => {
   const host = options.env ?? process.env;
   const extras = extrasOf(options.extras, (message) => options.log?.warn(message));
   const hint = hintOf(extras);

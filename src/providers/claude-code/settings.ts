@@ -1,6 +1,6 @@
 /** What a host may set beside the credentials: the `extras` of `claude_code_cli`, under the names of the manifest's world. */
 import { APIError, type Finding } from "../../contract/errors.ts";
-import { check, fields, flag, json, list, number, type Output, object, oneOf, record, text } from "../../contract/schema.ts";
+import { check, type Fields, fields, flag, json, list, number, type Output, object, oneOf, record, text } from "../../contract/schema.ts";
 import type { ProviderCredentials } from "../credentials.ts";
 import { text as textIn } from "../json.ts";
 
@@ -27,9 +27,17 @@ export const extrasFields = fields({
 });
 export type Extras = Output<typeof extrasFields>;
 
+export const extrasOf = (given: ProviderCredentials["extras"], warn: (message: string) => void): Extras =>
+  checkedExtras("claude_code_cli", extrasFields, given, warn);
+
 /** Wrong values throw `exec.api.bad_request` and say where; keys that are not known are told through `warn`. */
-export const extrasOf = (given: ProviderCredentials["extras"], warn: (message: string) => void): Extras => {
-  const { value, problems } = check(extrasFields, given);
+export const checkedExtras = <F extends Fields>(
+  provider: string,
+  extras: F,
+  given: ProviderCredentials["extras"],
+  warn: (message: string) => void,
+): Output<F> => {
+  const { value, problems } = check(extras, given);
   const findings = problems.map(
     ({ path, kind, message, suggestion }): Finding => ({
       severity: kind === "unknown" ? "warning" : "error",
@@ -41,9 +49,9 @@ export const extrasOf = (given: ProviderCredentials["extras"], warn: (message: s
   );
   const told = findings.map((f) => `${f.path} ${f.message}${f.suggestion ? `. Did you mean "${f.suggestion}"?` : ""}`);
   if (findings.some((f) => f.severity === "error"))
-    throw new APIError(`claude_code_cli: ${told.join("; ")}`, { code: "exec.api.bad_request", details: { findings } });
+    throw new APIError(`${provider}: ${told.join("; ")}`, { code: "exec.api.bad_request", details: { findings } });
   told.forEach((message) => {
-    warn(`claude_code_cli: ${message}`);
+    warn(`${provider}: ${message}`);
   });
   return value;
 };

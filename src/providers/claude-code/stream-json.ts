@@ -13,6 +13,8 @@ export interface Reading {
   readonly structured: boolean;
   /** What is not understood is an error. */
   readonly strict: boolean;
+  /** The model's first message is the answer, also where the CLI goes on with a second one by itself. */
+  readonly single?: boolean;
   /** What the result says was used, as this call's share of it. */
   share(bill: Bill): Usage;
   say(event: ModelEvent): void;
@@ -22,6 +24,8 @@ export interface Outcome {
   /** Null: the answer is whole. */
   readonly trouble: Trouble | null;
   readonly stopReason: string;
+  /** The CLI is not done: it would go on by itself. */
+  readonly cut?: true;
 }
 
 export interface StreamReader {
@@ -43,7 +47,10 @@ const QUIET = new Set([
   ...["tool_progress", "tool_use_summary", "auth_status", "prompt_suggestion"],
 ]);
 
-export const streamReader = ({ structured, strict, share, say }: Reading): StreamReader => {
+/** Ends of a message after which the CLI asks the model again. */
+const ASKS_AGAIN = new Set(["max_tokens", "refusal", "pause_turn", "model_context_window_exceeded"]);
+
+export const streamReader = ({ structured, strict, single = false, share, say }: Reading): StreamReader => {
   const running = runningBill();
   const strange = { first: "", count: 0, unknown: 0, malformed: 0 };
   const blocks = blockReader({ structured, say, unknown: (kind) => odd(kind) });
@@ -53,6 +60,8 @@ export const streamReader = ({ structured, strict, share, say }: Reading): Strea
   let version: string | null = null;
   let sessionId: string | null = null;
   let stray = "";
+  /** Why the model's message ended. */
+  let stopped = "";
 
   const odd = (kind: string) => {
     if (strict) throw protocol(`a line of an unknown kind came: ${kind}.`);
@@ -121,6 +130,8 @@ export const streamReader = ({ structured, strict, share, say }: Reading): Strea
     const usage = running.event(source, event);
     if (usage) say({ type: "usage", usage });
     blocks.event(event, source);
+    if (event.type === "message_delta") stopped = text(object(event.delta).stop_reason);
+    if (single && event.type === "message_stop" && ASKS_AGAIN.has(stopped)) outcome = { trouble: null, stopReason: stopped, cut: true };
   };
 
   return {

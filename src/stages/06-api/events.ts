@@ -88,4 +88,8 @@ export const apiEvents = {
     cli_version: text({ about: "version of the CLI", default: null }),
   }),
   "llm_client.tool_args_repaired": fields({ provider, raw_length: int({ about: "characters of the arguments as they came" }) }),
+  "llm_client.usage_estimated": fields({
+    provider,
+    output_tokens: int({ about: "tokens of the answer, estimated from its length" }),
+  }),
 };
