@@ -20,7 +20,7 @@ const canaries = {
   defaultHeaders: { "x-tenant-secret": "CANARY-header" },
   extras: { env_extras: { MY_SECRET: "CANARY-env" } },
 } satisfies CredentialInput;
-const HTTP = ["anthropic", "google", "vllm", "ollama"] as const;
+const HTTP = ["anthropic", "openai", "google", "vllm", "ollama"] as const;
 
 /** Everything that a request said, as a debugging proxy might throw it back. */
 const echo = (req: IncomingMessage): string => `you sent ${JSON.stringify(req.headers)} to ${req.url}`;

@@ -273,6 +273,10 @@ describe("what the vendor refuses is refused", () => {
   const tool = { type: "function", name: "t", parameters: { type: "object" } };
   const long = "x".repeat(65);
   const shows = (part: object) => ({ input: [{ role: "user", content: [part] }] });
+  const kept = { type: "reasoning", id: "rs_1", summary: [], encrypted_content: "x" };
+  const told = { role: "assistant", content: "x" };
+  const closed = { type: "object", properties: {}, required: [], additionalProperties: false };
+  const format = (schema: object) => ({ format: { type: "json_schema", name: "answer", schema, strict: true } });
   const bad: readonly [object, string | null, RegExp][] = [
     [{ model: "" }, "model", /Missing required parameter/],
     [{ input: undefined }, "input", /Missing required parameter/],
@@ -302,6 +306,20 @@ describe("what the vendor refuses is refused", () => {
     [{ tools: [{ ...tool, name: "a b" }] }, "tools[0].name", /pattern/],
     [{ tools: [{ ...tool, strict: true }] }, "tools[0].parameters", /additionalProperties/],
     [{ tools: [tool], tool_choice: { type: "function", name: "u" } }, "tool_choice", /not found in 'tools'/],
+    [{ input: [user, made, { ...result, output: [{ type: "output_text", text: "x" }] }] }, "input[2].output[0]", /'input_text'/],
+    [{ input: [{ role: "user", content: [{ type: "input_file", filename: "x" }] }] }, "input[0].content[0].file_data", /Missing/],
+    [{ prompt_cache_key: "k".repeat(65) }, "prompt_cache_key", /string too long/],
+    [{ temperature: 0.5 }, "temperature", /^Unsupported parameter: 'temperature' is not supported with this model\.$/],
+    [{ model: "o3", reasoning: { effort: "none" } }, "reasoning.effort", /Supported values are: 'low', 'medium', and 'high'\.$/],
+    [{ reasoning: { effort: "much" } }, "reasoning.effort", /^Invalid value: 'much'/],
+    [{ model: "gpt-4.1" }, "include", /^Encrypted content is not supported/],
+    [{ model: "gpt-4.1", include: [], reasoning: { effort: "low" } }, "reasoning.effort", /not supported with this model/],
+    [{ model: "gpt-5-chat-latest", include: [], input: [user, kept, told] }, "input", /^Reasoning input items can only be provided/],
+    [{ text: format({ type: "array" }) }, "text.format.schema", /'type: "object"', got 'type: "array"'/],
+    [{ text: format({ type: "object" }) }, "text.format.schema", /'additionalProperties' is required/],
+    [{ text: format({ ...closed, properties: { a: { type: "string" } } }) }, "text.format.schema", /Missing 'a'/],
+    [{ text: format({ ...closed, $defs: { A: { type: "string", default: "" } } }) }, "text.format.schema", /'default' is not permitted/],
+    [{ text: { format: { type: "json_schema", schema: closed } } }, "text.format.name", /Missing required parameter/],
   ];
   for (const [change, param, pattern] of bad) {
     test(`${param}: ${pattern.source}`, async () => {

@@ -1,10 +1,11 @@
 /** The Messages wire's answers as our events. A stream that contradicts itself is an error; what is merely new is kept or reported. */
 import { incomplete } from "../contract/collect.ts";
-import { APIError } from "../contract/errors.ts";
+import type { APIError } from "../contract/errors.ts";
 import type { ContentBlock } from "../contract/message.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import { noUsage, type Usage } from "../contract/usage.ts";
 import { sayCall } from "./arguments.ts";
+import { garbled } from "./failure.ts";
 import { count, isObject, list, object, parsed, text, textOrNull } from "./json.ts";
 import type { Reading, StreamReader } from "./wire.ts";
 
@@ -37,19 +38,14 @@ export const streamReader = (reading: Reading): StreamReader => {
   let usage: Usage = noUsage;
   let stop: { readonly reason: string; readonly sequence: string | null } | undefined;
 
-  const garbled = (what: string): APIError =>
-    new APIError(`The stream of anthropic is garbled: ${what}. Try again.`, {
-      code: "exec.api.network",
-      requestId,
-      details: { provider: "anthropic" },
-    });
+  const wrong = (what: string): APIError => garbled(what, reading);
   const at = (index: number): Open => {
-    if (!open || open.index !== index) throw garbled(`a piece of block ${index}, which is not open`);
+    if (!open || open.index !== index) throw wrong(`a piece of block ${index}, which is not open`);
     return open;
   };
   const begin = (event: JsonObject) => {
     const message = object(event.message);
-    if (started) throw garbled("a second message begins");
+    if (started) throw wrong("a second message begins");
     started = true;
     say({ type: "start", model: text(message.model), id: text(message.id), requestId });
     usage = mergeUsage(noUsage, message.usage);
@@ -58,7 +54,7 @@ export const streamReader = (reading: Reading): StreamReader => {
   const beginBlock = (event: JsonObject) => {
     const index = count(event.index) ?? -1;
     const block = object(event.content_block);
-    if (!started || open || index <= highest) throw garbled(`block ${index} begins out of turn`);
+    if (!started || open || index <= highest) throw wrong(`block ${index} begins out of turn`);
     highest = index;
     open = opened(index, block);
     if (open.kind === "tool") say({ type: "tool_call_start", index, id: open.id, name: open.name });
@@ -78,7 +74,7 @@ export const streamReader = (reading: Reading): StreamReader => {
       block.json += text(piece.partial_json);
       if (block.kind === "tool" && piece.partial_json) say({ type: "tool_call_delta", index, json: text(piece.partial_json) });
     } else if (["text_delta", "thinking_delta", "signature_delta", "input_json_delta"].includes(type))
-      throw garbled(`a ${type} in a block of another kind`);
+      throw wrong(`a ${type} in a block of another kind`);
     else reading.unknown(type);
   };
   const endBlock = (event: JsonObject) => {
@@ -88,7 +84,7 @@ export const streamReader = (reading: Reading): StreamReader => {
     else if (block.kind === "other") say({ type: "block", index: block.index, block: kept(block.block, block.json) });
   };
   const turn = (event: JsonObject) => {
-    if (!started) throw garbled("a message ends that has not begun");
+    if (!started) throw wrong("a message ends that has not begun");
     const { stop_reason, stop_sequence } = object(event.delta);
     if (text(stop_reason)) stop = { reason: text(stop_reason), sequence: textOrNull(stop_sequence) };
     usage = mergeUsage(usage, event.usage);
@@ -125,7 +121,7 @@ export const streamReader = (reading: Reading): StreamReader => {
     take(data: string) {
       if (finished || plainText(data)) return;
       const event = parsed(data);
-      if (!isObject(event)) throw garbled("an event that is no JSON object");
+      if (!isObject(event)) throw wrong("an event that is no JSON object");
       const type = text(event.type);
       if (type === "error") throw reading.failure(data);
       const handle = Object.hasOwn(handlers, type) ? handlers[type] : undefined;

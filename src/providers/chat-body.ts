@@ -8,6 +8,9 @@ import type { ChatOptions } from "./chat.ts";
 import { messagesText } from "./chat-messages.ts";
 import type { Telling } from "./wire.ts";
 
+/** A longer key is refused; its end tells the most. */
+const LONGEST_KEY = 64;
+
 export const bodyOf = (request: ModelRequest, options: ChatOptions, telling: Telling): string => {
   const { tools } = request;
   const able = options.capabilities();
@@ -24,7 +27,7 @@ export const bodyOf = (request: ModelRequest, options: ChatOptions, telling: Tel
     ...(able.supports_thinking ? effortOf(request.thinking) : {}),
     ...choiceOf(tools.length ? request.toolChoice : null),
     ...formatOf(request.outputSchema),
-    ...(options.cacheKey && request.cacheKey ? { prompt_cache_key: request.cacheKey } : {}),
+    ...(options.cacheKey && request.cacheKey ? { prompt_cache_key: request.cacheKey.slice(-LONGEST_KEY) } : {}),
   };
   for (const field of telling.refused) {
     const value = head[field];

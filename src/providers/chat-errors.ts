@@ -9,27 +9,40 @@ const KINDS: { readonly [kind: string]: ErrorCode } = {
   context_length_exceeded: "exec.api.token_limit",
   exceed_context_size_error: "exec.api.token_limit",
   invalid_api_key: "exec.api.auth.invalid_key",
+  invalid_organization: "exec.api.auth.invalid_key",
+  account_deactivated: "exec.api.auth.invalid_key",
   authentication_error: "exec.api.auth.invalid_key",
   permission_error: "exec.api.auth.invalid_key",
-  // No waiting mends these two: another account may.
+  // No waiting mends these: another account may.
   insufficient_quota: "exec.api.auth.invalid_key",
   billing_not_active: "exec.api.auth.invalid_key",
+  billing_hard_limit_reached: "exec.api.auth.invalid_key",
   rate_limit_exceeded: "exec.api.rate_limited",
   rate_limit_error: "exec.api.rate_limited",
+  requests: "exec.api.rate_limited",
+  tokens: "exec.api.rate_limited",
+  slow_down: "exec.api.rate_limited",
   server_error: "exec.api.server_error",
   internal_server_error: "exec.api.server_error",
   overloaded_error: "exec.api.server_error",
   unavailable_error: "exec.api.server_error",
+  vector_store_timeout: "exec.api.timeout",
 };
+/** Kinds of a request that is wrong, where there is no status that says so. */
+const WRONG = /^invalid_|image|policy/;
 /** What servers say of a prompt that does not fit; each from the beginning of the message. */
 const OVERFLOW = [
   /^this model's maximum context length is\b/i,
+  /^your input exceeds the context window\b/i,
   /^prompt is too long\b/i,
   /^input is too long\b/i,
   /^the (?:decoder |encoder )?prompt \([^)]*\) is longer than the maximum model length\b/i,
   /^(?:the )?(?:request|prompt|input|input tokens|conversation) exceeds? the (?:available |maximum |model's |configured )?(?:context|limit)\b/i,
   /^(?:the number of tokens to keep from the initial prompt|trying to keep the first \d+ tokens)\b/i,
 ];
+
+/** A limit by the minute that one request alone exceeds: no waiting mends it. */
+const TOO_LARGE = /^request too large for\b/i;
 
 export const REQUEST_ID = "x-request-id";
 
@@ -42,12 +55,13 @@ export const failureOf = (provider: string, failure: Failure): APIError => {
   const status = failure.status ?? statusOf(error);
   const words = wordsOf(failure, saidBy(answer.error, error));
   const param = text(error.param);
+  const code = codeOf(status, [text(error.code), text(error.type)], words);
   return new APIError(`${provider}: ${words}`, {
-    code: codeOf(status, [text(error.code), text(error.type)], words),
+    code,
     status,
     requestId: header(REQUEST_ID) ?? null,
     retryAfter: retryAfterOf(header),
-    resetAt: resetOf(limitsOf(header)),
+    resetAt: code === "exec.api.rate_limited" ? resetOf(limitsOf(header)) : null,
     details: { provider, ...(kind ? { type: kind } : {}), ...(param ? { param } : {}) },
   });
 };
@@ -66,7 +80,9 @@ const statusOf = ({ code, status }: JsonObject): number | null =>
 
 const codeOf = (status: number | null, kinds: readonly string[], words: string): ErrorCode => {
   const kind = kinds.find((name) => Object.hasOwn(KINDS, name)) ?? "";
-  const code = KINDS[kind] ?? codeOfStatus(status);
+  const wrong = status === null && kinds.some((name) => WRONG.test(name));
+  const code = KINDS[kind] ?? (wrong ? "exec.api.bad_request" : codeOfStatus(status));
+  if (code === "exec.api.rate_limited") return TOO_LARGE.test(words) ? "exec.api.token_limit" : code;
   const unsaid = code === "exec.api.bad_request" || (code === "exec.api.unknown" && status === null);
   if (unsaid && (status === null || status === 400) && OVERFLOW.some((phrase) => phrase.test(words))) return "exec.api.token_limit";
   return code === "exec.api.auth.invalid_key" && /\bexpired\b/i.test(words) ? "exec.api.auth.expired" : code;

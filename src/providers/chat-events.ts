@@ -5,6 +5,7 @@ import type { Json, JsonObject } from "../contract/schema.ts";
 import { noUsage, type Usage } from "../contract/usage.ts";
 import { callReader } from "./chat-calls.ts";
 import { shortcut, type Voice } from "./chat-shortcut.ts";
+import { garbled } from "./failure.ts";
 import { count, isObject, list, object, parsed, text } from "./json.ts";
 import type { Reading, StreamReader } from "./wire.ts";
 
@@ -138,13 +139,6 @@ const hearPart = (part: JsonObject, grow: (type: Voice, said: string) => void, {
   else if (part.type === "thinking") for (const said of list(part.thinking)) grow("thinking", text(object(said).text));
   else unknown(`content.${text(part.type)}`);
 };
-
-const garbled = (what: string, { provider, requestId }: Reading): APIError =>
-  new APIError(`The answer of ${provider} is garbled: ${what}. Try again.`, {
-    code: "exec.api.network",
-    requestId,
-    details: { provider },
-  });
 
 const STOPS: { readonly [reason: string]: string } = {
   length: "max_tokens",

@@ -1,5 +1,5 @@
 /** An answer that is no success, and what can be said of it whoever the vendor is. */
-import type { ErrorCode } from "../contract/errors.ts";
+import { APIError, type ErrorCode } from "../contract/errors.ts";
 
 export interface Failure {
   /** Null for an error event within a stream. */
@@ -68,3 +68,14 @@ export const resetOf = (limits: readonly Limit[]): number | null => {
   const times = (used.length ? used : known).map(({ at }) => at);
   return times.length ? Math.max(...times) : null;
 };
+
+/** An answer that contradicts itself. */
+export const garbled = (
+  what: string,
+  { provider, requestId }: { readonly provider: string; readonly requestId: string | null },
+): APIError =>
+  new APIError(`The answer of ${provider} is garbled: ${what}. Try again.`, {
+    code: "exec.api.network",
+    requestId,
+    details: { provider },
+  });

@@ -5,6 +5,7 @@ import type { ContentBlock } from "../contract/message.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import { noUsage, type Usage } from "../contract/usage.ts";
 import { sayCall } from "./arguments.ts";
+import { garbled } from "./failure.ts";
 import { kept, signature } from "./google-kept.ts";
 import { count, isObject, list, object, parsed, text } from "./json.ts";
 import type { Reading, StreamReader } from "./wire.ts";
@@ -25,7 +26,7 @@ export const streamReader = (reading: Reading): StreamReader => {
     },
     take(data) {
       const piece = parsed(data);
-      if (!isObject(piece)) throw garbled("a piece that is no JSON object", reading.requestId);
+      if (!isObject(piece)) throw garbled("a piece that is no JSON object", reading);
       answer.take(piece);
     },
     end() {
@@ -86,7 +87,7 @@ const answerReader = (reading: Reading) => {
   const begin = (piece: JsonObject) => {
     const named = text(piece.responseId);
     if (id === undefined) say({ type: "start", model: text(piece.modelVersion), id: named, requestId });
-    else if (id && named && id !== named) throw garbled("a second answer begins", requestId);
+    else if (id && named && id !== named) throw garbled("a second answer begins", reading);
     id ||= named;
   };
   return {
@@ -111,13 +112,6 @@ const answerReader = (reading: Reading) => {
     },
   };
 };
-
-const garbled = (what: string, requestId: string | null): APIError =>
-  new APIError(`The answer of google is garbled: ${what}. Try again.`, {
-    code: "exec.api.network",
-    requestId,
-    details: { provider: "google" },
-  });
 
 interface Stop {
   readonly reason: string;

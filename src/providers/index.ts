@@ -7,6 +7,7 @@ import type { ClaudeStatus } from "./claude-code/status.ts";
 import type { ProviderCredentials } from "./credentials.ts";
 import type { GoogleOptions } from "./google.ts";
 import { noProvider } from "./no-provider.ts";
+import type { OpenAIOptions } from "./openai.ts";
 import type { LocalServer, ProbeOptions } from "./probe.ts";
 import type { PROFILES } from "./profiles.ts";
 import type { RouterOptions } from "./router.ts";
@@ -42,6 +43,7 @@ export const providers = {
   geny_claude_code: async (options: ClaudeCodeOptions = {}): Promise<Provider> =>
     (await import("./claude-code/tokens.ts")).genyClaudeCode(options),
   anthropic: async (options: AnthropicOptions = {}): Promise<Provider> => (await import("./anthropic.ts")).anthropic(options),
+  openai: async (options: OpenAIOptions = {}): Promise<Provider> => (await import("./openai.ts")).openai(options),
   google: async (options: GoogleOptions = {}): Promise<Provider> => (await import("./google.ts")).google(options),
   vllm: speaking("vllm"),
   ollama: speaking("ollama"),
@@ -83,6 +85,7 @@ export { type FailoverOptions, type FailoverTarget, failover } from "./failover.
 export type { CapabilityFlags } from "./flags.ts";
 export type { GoogleOptions } from "./google.ts";
 export { type LowerTarget, type LowerTelling, lower } from "./lower.ts";
+export type { OpenAIOptions } from "./openai.ts";
 export { createPricing, PRICES, type PriceTable } from "./pricing.ts";
 export type { LocalServer, ProbeOptions } from "./probe.ts";
 export { repair } from "./repair.ts";

@@ -12,10 +12,7 @@ import {
   type ModelResponse,
   type Provider,
 } from "geny-executor";
-import { type CapabilityFlags, capabilities, providers } from "geny-executor/providers";
-import { chatWire } from "../../src/providers/chat.ts";
-import { timeoutsOf } from "../../src/providers/timeouts.ts";
-import { wireProvider } from "../../src/providers/wire.ts";
+import { type CapabilityFlags, providers } from "geny-executor/providers";
 
 export type Plain = { readonly [key: string]: unknown };
 export interface Answer {
@@ -144,37 +141,12 @@ interface Seen {
   readonly req: IncomingMessage;
   readonly body: string;
 }
-const OPENAI = capabilities({
-  supports_thinking: true,
-  supports_tools: true,
-  supports_tool_choice: true,
-  supports_stop_sequences: true,
-  supports_structured_output: true,
-  supports_vision: true,
-  supports_documents: true,
-});
 const MAKE: { readonly [P in Recording["provider"]]: (recording: Recording, url: string) => Promise<Provider> } = {
   anthropic: ({ client }, baseUrl) =>
     providers.anthropic({ apiKey: "test-key", apiVersion: "2023-06-01", baseUrl, defaultHeaders: client?.default_headers }),
   google: ({ client }, baseUrl) => providers.google({ apiKey: "test-key", baseUrl, defaultHeaders: client?.default_headers }),
-  openai: async ({ client }, url) =>
-    wireProvider(
-      chatWire({
-        name: "openai",
-        capabilities: () => OPENAI,
-        baseUrl: () => `${url}/v1`,
-        headers: () => ({
-          accept: "application/json",
-          "content-type": "application/json",
-          authorization: "Bearer test-key",
-          ...Object.fromEntries(Object.entries(client?.default_headers ?? {}).map(([name, value]) => [name.toLowerCase(), value])),
-        }),
-        secrets: () => [],
-        systemRole: "developer",
-        maxTokens: "max_completion_tokens",
-        timeouts: timeoutsOf(),
-      }),
-    ),
+  openai: ({ client }, url) =>
+    providers.openai({ apiKey: "test-key", api: "chat", baseUrl: `${url}/v1`, defaultHeaders: client?.default_headers }),
   // 2.1.0 sent tools whatever its flags said; thinking it sent when asked below them.
   vllm: ({ client, low_level_request_fields: low }, url) =>
     providers.vllm({

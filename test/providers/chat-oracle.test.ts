@@ -5,7 +5,7 @@ import { type ContentBlock, collect, type Message, type ModelRequest } from "gen
 import { providers, type VllmOptions } from "geny-executor/providers";
 import { type OfflineModel, startModel, type Turn } from "geny-executor/testing";
 import OpenAI from "openai";
-import { plain, said, never as signal } from "./chat-asking.ts";
+import { plain, said, never as signal } from "./asking.ts";
 
 type Params = OpenAI.ChatCompletionCreateParamsNonStreaming;
 type Given = OpenAI.ChatCompletionMessageParam;

@@ -6,7 +6,7 @@ import { collect, type Message, type ModelEvent, type ModelRequest } from "geny-
 import { providers, type VllmOptions, type VllmProvider } from "geny-executor/providers";
 import { type Fault, type OfflineModel, startModel, type Turn } from "geny-executor/testing";
 import { mended } from "../../src/providers/mend.ts";
-import { drain, failing, never, notices, plain, said, serve } from "./chat-asking.ts";
+import { drain, failing, never, notices, plain, said, serve } from "./asking.ts";
 
 type At = { readonly url: string };
 const able = { supports_thinking: true, supports_tools: true, supports_tool_choice: true, supports_structured_output: true };

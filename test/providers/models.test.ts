@@ -7,7 +7,9 @@ import { type ProviderOptions, providers } from "geny-executor/providers";
 import { startModel } from "geny-executor/testing";
 
 const { signal } = new AbortController();
-const NAMES = ["anthropic", "google"] as const;
+const NAMES = ["anthropic", "openai", "google"] as const;
+/** Whose list tells the windows, and whose address has the version. */
+const VENDORS = { anthropic: { tells: true, path: "" }, openai: { tells: false, path: "/v1" }, google: { tells: true, path: "" } } as const;
 const modelsOf = async (name: (typeof NAMES)[number], options: ProviderOptions) => {
   const provider = await providers[name](options);
   assert.ok(provider.models, `${name} lists no models`);
@@ -17,12 +19,12 @@ const modelsOf = async (name: (typeof NAMES)[number], options: ProviderOptions) 
 for (const name of NAMES) {
   test(`${name}: the models with their windows`, async () => {
     await using model = await startModel({ models: [{ id: "big", context: 1000 }, "small"], script: [] });
-    const found = await modelsOf(name, { apiKey: "k", baseUrl: model.url });
+    const found = await modelsOf(name, { apiKey: "k", baseUrl: model.url + VENDORS[name].path });
     assert.deepEqual(
       found.map(({ id, contextWindow }) => [id, contextWindow]),
       [
-        ["big", 1000],
-        ["small", 131072],
+        ["big", VENDORS[name].tells ? 1000 : null],
+        ["small", VENDORS[name].tells ? 131072 : null],
       ],
     );
   });

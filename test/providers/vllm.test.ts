@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { CredentialBundle, collect, type Logger, type ModelRequest, PipelineBuilder, type Provider } from "geny-executor";
 import { type CapabilityFlags, probeLocal, providers, type VllmOptions } from "geny-executor/providers";
 import { type OfflineModel, startModel } from "geny-executor/testing";
-import { drain, failing, never, notices, plain, said, serve } from "./chat-asking.ts";
+import { drain, failing, never, notices, plain, said, serve } from "./asking.ts";
 
 type Name = "vllm" | "ollama" | "lmstudio" | "custom" | "local";
 const tool = { name: "now", description: "", input_schema: { type: "object", properties: {} } } as const;

@@ -2,6 +2,8 @@
 import type { Json, JsonObject } from "../../contract/schema.ts";
 import { bad, type Dialect, invalidType, invalidValue, missing, refuseFunction, refuseKey, refuseUnknown } from "./openai.ts";
 import { refuseForeignItems } from "./openai-foreign-rules.ts";
+import { refuseForModel } from "./openai-model-rules.ts";
+import { refuseFormat } from "./openai-schema-rules.ts";
 import { isObject, type WireCall, type WireError } from "./wire.ts";
 
 const parameters = [
@@ -65,8 +67,11 @@ export function refuseResponses(call: WireCall, dialect: Dialect): WireError | n
   return (
     (dialect.local ? null : refuseUnknown(body, parameters, moved)) ??
     refuseLimit(body.max_output_tokens) ??
+    refuseLength(body.prompt_cache_key, "prompt_cache_key") ??
     refuseInput(body.input) ??
-    refuseTools(body)
+    refuseTools(body) ??
+    refuseFormat(isObject(body.text) ? body.text.format : undefined) ??
+    (dialect.local ? null : refuseForModel(body))
   );
 }
 
@@ -76,6 +81,15 @@ function refuseLimit(limit: Json | undefined): WireError | null {
   if (Number(limit) >= 16) return null;
   const message = `Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got ${String(limit)} instead.`;
   return bad(message, "max_output_tokens", "integer_below_min_value");
+}
+
+function refuseLength(value: Json | undefined, param: string): WireError | null {
+  if (typeof value !== "string" || value.length <= 64) return null;
+  return bad(
+    `Invalid '${param}': string too long. Expected a string with maximum length 64, but got a string with length ${value.length} instead.`,
+    param,
+    "string_above_max_length",
+  );
 }
 
 function refuseInput(input: Json | undefined): WireError | null {
@@ -103,7 +117,7 @@ function refuseItem(item: JsonObject, at: string, next: Json | undefined): WireE
     case "function_call":
       return text("call_id") ?? text("name") ?? text("arguments");
     case "function_call_output":
-      return text("call_id") ?? (Array.isArray(item.output) ? null : text("output"));
+      return text("call_id") ?? (Array.isArray(item.output) ? refuseParts(item.output, `${at}.output`, written) : text("output"));
     case "reasoning":
       return refuseReasoning(item, at, next);
     default:
@@ -116,12 +130,22 @@ function refuseMessage(item: JsonObject, at: string): WireError | null {
   if (item.content === undefined) return missing(`${at}.content`);
   if (typeof item.content === "string") return null;
   if (!Array.isArray(item.content)) return invalidType(`${at}.content`, "one of an array of objects or string", item.content);
-  const supported = item.role === "assistant" ? said : written;
-  for (const [i, part] of item.content.entries()) {
-    const path = `${at}.content[${i}]`;
+  return refuseParts(item.content, `${at}.content`, item.role === "assistant" ? said : written);
+}
+
+/** Of these each part needs one. */
+const bears: { readonly [type: string]: readonly string[] } = {
+  refusal: ["refusal"],
+  input_image: ["image_url", "file_id"],
+  input_file: ["file_data", "file_url", "file_id"],
+};
+
+function refuseParts(parts: readonly Json[], at: string, supported: readonly string[]): WireError | null {
+  for (const [i, part] of parts.entries()) {
+    const path = `${at}[${i}]`;
     if (!isObject(part) || !supported.includes(String(part.type))) return invalidValue(path, isObject(part) ? part.type : part, supported);
-    const key = part.type === "refusal" ? "refusal" : "text";
-    if (/text$|refusal/.test(String(part.type)) && typeof part[key] !== "string") return missing(`${path}.${key}`);
+    const keys = bears[String(part.type)] ?? ["text"];
+    if (!keys.some((key) => typeof part[key] === "string")) return missing(`${path}.${keys[0]}`);
   }
   return null;
 }
@@ -136,10 +160,7 @@ function refuseReasoning(item: JsonObject, at: string, next: Json | undefined): 
   }
   const type = isObject(next) ? (next.type ?? "message") : undefined;
   const followed =
-    type === "reasoning" ||
-    type === "function_call" ||
-    type === "custom_tool_call" ||
-    (type === "message" && isObject(next) && next.role === "assistant");
+    type !== undefined && !String(type).endsWith("_output") && (type !== "message" || (isObject(next) && next.role === "assistant"));
   return followed ? null : bad(`Item '${id}' of type 'reasoning' was provided without its required following item.`, "input");
 }
 

@@ -1,4 +1,4 @@
-/** What the tests of the Chat Completions wire share: a plain request, how to ask and to fail, and a server of any kind. */
+/** What the tests of OpenAI's wires share: a plain request, how to ask and to fail, and a server of any kind. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
