@@ -5,7 +5,9 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { startModel } from "geny-executor/testing";
+import { VARIABLES } from "geny-executor/providers";
+import { type LocalServer, startModel } from "geny-executor/testing";
+import { fakeClaude, lines, saying } from "./providers/claude-code-fake.ts";
 
 const main = join(import.meta.dirname, "../src/cli/main.ts");
 const folder = async () => {
@@ -13,10 +15,12 @@ const folder = async () => {
   return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
 };
 const start = (args: readonly string[], { cwd, env = {}, input }: { cwd?: string; env?: Record<string, string>; input?: string } = {}) => {
-  const { ANTHROPIC_API_KEY: _, ANTHROPIC_BASE_URL: __, ...rest } = process.env;
+  // What this machine has of keys, programs and servers must not answer.
+  const known = new Set(Object.values(VARIABLES).flatMap((fields) => Object.values(fields).flat()));
+  const rest = Object.fromEntries(Object.entries(process.env).filter(([name]) => !known.has(name)));
   const child = spawn(process.execPath, ["--conditions=geny-executor-source", main, ...args], {
     cwd,
-    env: { ...rest, ...env },
+    env: { ...rest, PATH: "/usr/bin:/bin", OLLAMA_HOST: "http://127.0.0.1:9", ...env },
     timeout: 20_000,
   });
   const seen = { out: "", err: "" };
@@ -40,7 +44,10 @@ test("without a key it says that no model answers, and really counts the files",
   const { code, out, err } = await start(["How many TypeScript files are here, and what does the largest one do?"], { cwd: place.dir })
     .ended;
   assert.equal(code, 0, err);
-  assert.match(err, /offline planner, which is no language model \(ANTHROPIC_API_KEY is not set\)/);
+  assert.match(
+    err,
+    /offline planner, which is no language model \(no key is set, `claude` is not logged in, and no local server answers\)/,
+  );
   assert.match(out, /There are 3 TypeScript files/);
   assert.match(out, /largest\.ts/);
   assert.match(out, /not a language model/);
@@ -60,7 +67,7 @@ test("with a key it asks the vendor, streams the answer to standard output, and 
   await using model = await startModel({ script: [{ text: "Nothing to do.", usage: { input_tokens: 1000, output_tokens: 100 } }] });
   const { code, out, err } = await start(["Do nothing."], { env: vendor(model.url) }).ended;
   assert.equal(code, 0, err);
-  assert.match(err, /Provider: anthropic \(ANTHROPIC_API_KEY is set/);
+  assert.match(err, /Provider: anthropic, model claude-sonnet-4-6 \(ANTHROPIC_API_KEY is set, at http:/);
   assert.equal(out, "Nothing to do.\n");
   assert.match(err, /1000 tokens in, 100 out · \$0\.00450 · 1 iteration/);
   assert.ok(!(out + err).includes("sk-test"));
@@ -172,4 +179,71 @@ test("the task may come from standard input", async () => {
   assert.equal(code, 0);
   assert.equal(out, "Read it.\n");
   assert.match(JSON.stringify(model.requests[0]?.body), /From the pipe\./);
+});
+
+test("each vendor's key is found, and --provider and --model choose among them", async () => {
+  await using model = await startModel({ script: () => ({ text: "Fine." }) });
+  const keys = {
+    OPENAI_API_KEY: "sk-SECRET",
+    OPENAI_BASE_URL: `${model.url}/v1`,
+    GOOGLE_API_KEY: "SECRET",
+    GOOGLE_GEMINI_BASE_URL: model.url,
+    VLLM_BASE_URL: `${model.url}/v1`,
+  };
+  for (const [args, said] of [
+    [[], /^Provider: openai, model gpt-\S+ \(OPENAI_API_KEY is set, at http:/],
+    [["--provider", "google"], /^Provider: google, model gemini-\S+ \(GOOGLE_API_KEY is set, at http:/],
+    [["--provider", "vllm", "--model", "qwen"], /^Provider: vllm, model qwen \(VLLM_BASE_URL is set, at http:/],
+    [["--offline"], /offline planner, which is no language model \(--offline\)/],
+  ] as const) {
+    const { code, out, err } = await start(["Hello.", ...args], { env: keys }).ended;
+    assert.equal(code, 0, err);
+    assert.match(err, said);
+    assert.doesNotMatch(out + err, /SECRET/);
+  }
+});
+
+test("a logged-in claude is found, then a local server", async () => {
+  await using fake = await fakeClaude({
+    before: 'case "$*" in auth*) echo \'{"loggedIn":true,"authMethod":"oauth"}\'; exit 0;; --version) echo 9.9.9; exit 0;; esac',
+    stdout: lines(saying("Fine."), { type: "result", subtype: "success", result: "Fine.", usage: {}, total_cost_usd: 0 }),
+  });
+  const claude = await start(["Hello."], { env: { CLAUDE_CODE_BINARY: fake.path } }).ended;
+  assert.equal(claude.code, 0, claude.err);
+  assert.match(claude.err, /^Provider: geny_claude_code, model claude-sonnet-4-6 \(`claude` is logged in, oauth\)/);
+  const local: LocalServer = "ollama";
+  await using server = await startModel({ local, models: ["qwen3:8b"], script: [{ text: "Fine." }] });
+  const ollama = await start(["Hello."], { env: { OLLAMA_HOST: server.url } }).ended;
+  assert.equal(ollama.code, 0, ollama.err);
+  assert.match(ollama.err, /^Provider: ollama, model qwen3:8b \(a server answers at http:/);
+  assert.match(ollama.err, / · \$0 · /);
+});
+
+test("what cannot be had is told, and nothing runs", async () => {
+  for (const [args, said] of [
+    [["--provider", "nobody"], /There is no provider "nobody" for this command: anthropic, /],
+    [["--provider", "vllm"], /vllm has no model of its own: name one with --model/],
+    [["--provider", "ollama"], /No ollama server answers/],
+    [["--provider", "claude_code_cli"], /`claude` was not found/],
+  ] as const) {
+    const { code, err } = await start(["Hello.", ...args]).ended;
+    assert.deepEqual([code, said.test(err)], [2, true], err);
+  }
+});
+
+test("geny providers: what is configured, what answers, what it costs; --json", async () => {
+  await using model = await startModel({ models: ["a", "b"], script: [] });
+  const { code, out } = await start(["providers"], {
+    env: { ...vendor(model.url), OPENAI_API_KEY: "SECRET", OPENAI_BASE_URL: "http://127.0.0.1:9/v1" },
+  }).ended;
+  assert.equal(code, 0);
+  assert.match(out, /✓ anthropic +ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL +claude-sonnet-4-6 +\$3 in, \$15 out +tools, .* 2 models/);
+  assert.match(out, /· openai .*exec\.api\.network/);
+  assert.match(out, /· google +not configured .*set GOOGLE_API_KEY/);
+  assert.doesNotMatch(out, /SECRET/);
+  const none = await start(["providers", "--json"]).ended;
+  assert.equal(none.code, 1);
+  const rows: { provider: string; reachable: boolean; price: unknown }[] = JSON.parse(none.out);
+  assert.ok(rows.length >= 8 && rows.every(({ reachable }) => !reachable));
+  assert.deepEqual(rows.find(({ provider }) => provider === "anthropic")?.price, { input: 3, output: 15 });
 });

@@ -1,22 +1,25 @@
 /** `geny "…"`: an agent over the current folder, all 21 stages, streaming. */
 import { parseArgs } from "node:util";
 import { ConfigError, GenyExecutorError, type Pipeline, PipelinePresets, type RunResult } from "../index.ts";
-import { findModel } from "./model.ts";
+import { type FoundModel, findModel, NoModel } from "./model.ts";
 import { jsonOutput, type Output, terminalOutput } from "./output.ts";
 
 const HELP = `geny "TASK" — runs an agent over the current folder
+geny providers — what can answer here, and what it costs
 
   --trace           show the 21 stages as they run: ran or bypassed and why, time, tokens, cost
   --json            print every event as one line of JSON
-  --model ID        the model to ask (default: claude-sonnet-4-6)
+  --provider NAME   who answers: anthropic, openai, google, vllm, geny_claude_code, claude_code_cli, ollama, lmstudio, offline
+  --model ID        the model to ask (default: one of the provider's)
   --system TEXT     the system prompt
   --max-turns N     passes of the loop at most (default: 50)
   --budget USD      US dollars that the task may cost
   --offline         use the embedded offline planner even when there is a key
   --help            this text
 
-The task may also come from standard input. The key is read from ANTHROPIC_API_KEY; without one an offline planner, which is
-no language model, answers questions about files. Ctrl-C stops, and prints what was said and what it cost.
+The task may also come from standard input. Without --provider the first of these answers: a key in the environment
+(ANTHROPIC_API_KEY, OPENAI_API_KEY, GOOGLE_API_KEY), a \`claude\` that is logged in, a local Ollama or LM Studio; else an offline planner,
+which is no language model, answers questions about files. Ctrl-C stops, and prints what was said and what it cost.
 `;
 
 const PROMPT = (cwd: string) =>
@@ -47,7 +50,15 @@ export const run = async (argv: readonly string[]): Promise<number> => {
   }
   const output = values.json ? jsonOutput() : terminalOutput({ trace: values.trace === true });
   const cwd = process.cwd();
-  await using model = await findModel({ model: values.model, offline: values.offline === true });
+  let model: FoundModel;
+  try {
+    model = await findModel(values);
+  } catch (error) {
+    if (!(error instanceof NoModel)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 2;
+  }
+  await using _model = model;
   output.note(model.why);
   let pipeline: Pipeline;
   try {
@@ -79,6 +90,7 @@ const parse = (argv: readonly string[]) =>
       trace: { type: "boolean" },
       json: { type: "boolean" },
       offline: { type: "boolean" },
+      provider: { type: "string" },
       help: { type: "boolean", short: "h" },
       model: { type: "string" },
       system: { type: "string" },
