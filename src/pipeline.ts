@@ -14,7 +14,9 @@ import { type Bus, createBus, type End, type Handler, type Tap } from "./engine/
 import { directHost } from "./engine/host.ts";
 import { insert, type Place, type Placed, type Plan, place } from "./engine/plan.ts";
 import { type Run, runTurn } from "./engine/run.ts";
+import { placeOf } from "./manifest/artifacts.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
+import { introspectStage, type StageIntrospection } from "./manifest/introspect.ts";
 import { type Settings, settingsOf } from "./manifest/settings.ts";
 import { checkRun, type ModelOverrides, overridesOf, pipelineFindings } from "./options.ts";
 import { type OutputSchema, outputOf, wantedOf } from "./output.ts";
@@ -176,6 +178,13 @@ export class Pipeline implements AsyncDisposable {
   /** The stages as they stand: names, order, strategies and their configs. */
   describe(): StageDescription[] {
     return describe(this.#plan);
+  }
+
+  /** One stage as an editor wants it: what it can be set to, and what it is set to. By order, name or module; throws for any other. */
+  introspect(stage: string | number): StageIntrospection {
+    const { setup, loop, surface } = this.#plan;
+    const current = [...setup, ...loop, ...surface].find((bound) => bound.stage.name === placeOf(stage, this.#places).stage.name);
+    return introspectStage(stage, "default", { places: this.#places, current });
   }
 
   /** The manifest that makes this pipeline again. Stages that a host put in are not part of it. */

@@ -245,7 +245,7 @@ export const fieldSchema = (name: string, field: Field): JsonObject => {
   };
 };
 
-const title = (name: string): string => name.replaceAll("_", " ").replace(/^./, (c) => c.toUpperCase());
+export const title = (name: string): string => name.replaceAll("_", " ").replace(/^./, (c) => c.toUpperCase());
 
 /** The JSON Schema of a config: an object that takes no other key. */
 export const jsonSchema = (config: Fields): JsonObject => {

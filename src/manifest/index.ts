@@ -1,2 +1,15 @@
+export { type Artifact, artifactsOf, moduleOf, placeOf } from "./artifacts.ts";
+export { type Authored, defineManifest } from "./define.ts";
 export { EnvironmentManifest } from "./document.ts";
+export {
+  type ArtifactInfo,
+  type ChainIntrospection,
+  type ConfigField,
+  type ConfigForm,
+  introspectAll,
+  introspectStage,
+  listArtifacts,
+  type SlotIntrospection,
+  type StageIntrospection,
+} from "./introspect.ts";
 export { MODEL, PIPELINE_SETTINGS } from "./settings.ts";

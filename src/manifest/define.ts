@@ -1,0 +1,88 @@
+/** A manifest as a person writes it in TypeScript: completed and checked at compile time, handed on as the wire's document. */
+import type { Camel, Definition, StageOptions } from "../contract/author.ts";
+import { ConfigError, type Finding } from "../contract/errors.ts";
+import type { ManifestDocument, ModelSettings, PipelineSettings, StageEntry } from "../contract/manifest.ts";
+import { nearest } from "../contract/nearest.ts";
+import type { JsonObject } from "../contract/schema.ts";
+import type { Stage } from "../contract/stage.ts";
+import { snake } from "../contract/state.ts";
+import { PLACES } from "./artifacts.ts";
+import { stageEntry } from "./author.ts";
+import { documentOf } from "./document.ts";
+
+type OurStages = typeof import("../stages/index.ts").PIPELINE["setup" | "loop" | "surface"][number];
+type Registry = { readonly [S in OurStages as S["name"]]: S };
+type CamelKeys<T> = { readonly [K in keyof T as Camel<K & string>]?: T[K] };
+
+/** `R`: the stages by name. A stage is its slots and config keys, or `false`: it does not run. One that is not named runs as it is by default. */
+export type Authored<R> = {
+  readonly name?: string;
+  readonly description?: string;
+  readonly tags?: readonly string[];
+  readonly model?: CamelKeys<ModelSettings>;
+  readonly pipeline?: CamelKeys<Omit<PipelineSettings, "name">>;
+  readonly stages?: { readonly [K in keyof R]?: false | (R[K] extends Definition ? StageOptions<R[K]> : never) };
+  /** Names of built-in tools; `["*"]` for all. */
+  readonly builtInTools?: readonly string[];
+  /** Tools that a host's providers give, by name. */
+  readonly externalTools?: readonly (string | { readonly name: string; readonly required: boolean })[];
+  readonly mcpServers?: readonly JsonObject[];
+};
+/** The same, whatever the stages are. */
+type Loose = Omit<Authored<unknown>, "stages"> & { readonly stages?: { readonly [name: string]: false | object | undefined } };
+type Define<R> = (manifest: Authored<R>) => ManifestDocument;
+
+const define =
+  (stages: { readonly [name: string]: Definition }) =>
+  (given: Loose): ManifestDocument => {
+    const { name = "default", description = "", tags = [], model = {}, pipeline = {}, builtInTools, externalTools, mcpServers } = given;
+    unknownStages(given.stages ?? {});
+    const entries = PLACES.map(({ stage, order }): StageEntry => {
+      const options = given.stages?.[stage.name] ?? {};
+      if (options === false) return { order, name: stage.name, active: false };
+      return stageEntry(stages[stage.name] ?? stage, order, stage.name === "api" ? { provider: "anthropic", ...options } : { ...options });
+    });
+    return documentOf(
+      {
+        metadata: { name, description, tags },
+        model: wire(model),
+        pipeline: { name, ...wire(pipeline) },
+        stages: entries,
+        tools: {
+          ...(builtInTools ? { built_in: builtInTools } : {}),
+          ...(externalTools ? { external: externalTools } : {}),
+          ...(mcpServers ? { mcp_servers: mcpServers } : {}),
+        },
+      },
+      `env_${name}`,
+      "",
+    );
+  };
+
+const wire = (settings: object): JsonObject =>
+  Object.fromEntries(Object.entries(settings).flatMap(([key, value]) => (value === undefined ? [] : [[snake(key), value]])));
+
+/** What TypeScript would have refused; names within a stage are `compile`'s business. */
+const unknownStages = (given: object): void => {
+  const names = PLACES.map(({ stage }) => stage.name);
+  const findings = Object.keys(given)
+    .filter((name) => !names.includes(name))
+    .map(
+      (name): Finding => ({
+        ...{ severity: "error", code: "stage.unknown_name", path: `stages.${name}` },
+        message: `is no stage (known: ${names.join(", ")})`,
+        suggestion: nearest(name, names),
+      }),
+    );
+  if (findings.length) throw new ConfigError(findings);
+};
+
+/**
+ * The wire's document. Throws `ConfigError` for a stage that there is none of; `validateManifest` and `Pipeline` say the rest.
+ * `defineManifest.for(stages)` knows a host's own stages and strategies: `defineManifest.for({ context: extend(context, "strategy", { … }) })`.
+ */
+export const defineManifest: Define<Registry> & {
+  for<R extends { readonly [name: string]: Stage }>(stages: R): Define<Omit<Registry, keyof R> & R>;
+} = Object.assign(define({}) as Define<Registry>, {
+  for: <R extends { readonly [name: string]: Stage }>(stages: R) => define(stages) as Define<Omit<Registry, keyof R> & R>,
+});

@@ -1,0 +1,76 @@
+/** `defineManifest`: what completes and compiles in TypeScript, and the document that comes of it. Its `@ts-expect-error`s are half of the test. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConfigError, defineManifest, extend, fields, int, Pipeline } from "geny-executor";
+import { context } from "geny-executor/stages";
+
+test("a slot by name or with its config, a chain in order, a stage switched off: the wire's document", () => {
+  const document = defineManifest({
+    name: "mine",
+    model: { model: "claude-opus-4-8", maxTokens: 100 },
+    pipeline: { costBudgetUsd: 0.5 },
+    stages: {
+      context: { strategy: { use: "hybrid", max_recent_turns: 5 }, pruneOverTokens: 0 },
+      guard: { guards: ["iteration", { use: "cost_budget", max_cost_usd: 1 }] },
+      emit: false,
+    },
+    builtInTools: ["Read"],
+  });
+  assert.deepEqual(
+    [document.version, document.model, document.pipeline],
+    ["3.0", { model: "claude-opus-4-8", max_tokens: 100 }, { name: "mine", cost_budget_usd: 0.5 }],
+  );
+  const entry = (name: string) => document.stages.find((stage) => stage.name === name);
+  assert.deepEqual(
+    [entry("context")?.strategies, entry("context")?.strategy_configs, entry("context")?.config],
+    [{ strategy: "hybrid" }, { strategy: { max_recent_turns: 5 } }, { prune_over_tokens: 0 }],
+  );
+  assert.deepEqual(entry("guard")?.chain_order, { guards: ["iteration", "cost_budget"] });
+  assert.deepEqual(entry("guard")?.strategy_configs, { guards: { cost_budget: { max_cost_usd: 1 } } });
+  assert.deepEqual([entry("emit")?.active, entry("api")?.config], [false, { provider: "anthropic" }]);
+  assert.deepEqual(document.tools.built_in, ["Read"]);
+  assert.deepEqual(new Pipeline({ manifest: document }).findings, []);
+});
+
+test("what does not compile is found at run time too", () => {
+  assert.throws(
+    // @ts-expect-error there is no such stage
+    () => defineManifest({ stages: { contxt: {} } }),
+    (e) => e instanceof ConfigError && /Did you mean "context"/.test(e.message),
+  );
+  // @ts-expect-error there is no such strategy
+  const wrongName = defineManifest({ stages: { context: { strategy: "hybird" } } });
+  // @ts-expect-error the config of another strategy
+  const wrongConfig = defineManifest({ stages: { context: { strategy: { use: "hybrid", summary_threshold: 3 } } } });
+  // @ts-expect-error no key of the stage's config
+  const wrongKey = defineManifest({ stages: { context: { statles: true } } });
+  for (const [document, path] of [
+    [wrongName, "stages[1].strategies.strategy"],
+    [wrongConfig, "stages[1].strategy_configs.strategy.summary_threshold"],
+    [wrongKey, "stages[1].config.statles"],
+  ] as const)
+    assert.throws(
+      () => new Pipeline({ manifest: document, unknownKeys: "error" }),
+      (e) => e instanceof ConfigError && e.findings.some((finding) => finding.path === path),
+      path,
+    );
+});
+
+test("a host's own strategy is completed, checked, and runs", () => {
+  const mine = extend(context, "strategy", {
+    newest: {
+      about: "the newest",
+      config: fields({ n: int({ about: "messages", default: 3 }) }),
+      create:
+        ({ n }) =>
+        (messages) =>
+          messages.slice(-n),
+    },
+  });
+  const define = defineManifest.for({ context: mine });
+  const document = define({ stages: { context: { strategy: { use: "newest", n: 2 } }, loop: { maxTurns: 3 } } });
+  // @ts-expect-error not a number
+  define({ stages: { context: { strategy: { use: "newest", n: "2" } } } });
+  const pipeline = new Pipeline({ manifest: document, stages: { context: mine } });
+  assert.deepEqual(pipeline.describe()[1]?.strategies[0]?.names, ["newest"]);
+});
