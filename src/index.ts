@@ -55,7 +55,21 @@ export {
   record,
   text,
 } from "./contract/schema.ts";
-export type { Approvals, Clock, Dispatcher, Logger, Price, Pricing, Services, Store, Tokens, Tools } from "./contract/services.ts";
+export type {
+  Approvals,
+  Bounds,
+  Clock,
+  Dispatcher,
+  Logger,
+  Price,
+  Pricing,
+  Prompt,
+  Rates,
+  Services,
+  Store,
+  Tokens,
+  Tools,
+} from "./contract/services.ts";
 export { Broken, type Category, defineStage, type Stage, type StageContext } from "./contract/stage.ts";
 export type * from "./contract/state.ts";
 export { beginTurn, fromWire, newState, STATE, snake, toWire } from "./contract/state.ts";
@@ -71,6 +85,7 @@ export {
   type ToolSpec,
 } from "./contract/tool.ts";
 export { addUsage, noUsage, type Usage, type UsageSummary } from "./contract/usage.ts";
+export { bounds } from "./engine/bounds.ts";
 export { compile } from "./engine/compile.ts";
 export type { StageDescription } from "./engine/describe.ts";
 export { systemClock } from "./engine/host.ts";

@@ -24,6 +24,7 @@ import { type Primary, primaryOf, withWindow } from "./primary.ts";
 import { bill, type RunResult, resultOf } from "./result.ts";
 import { type Environment, type Wiring, wire } from "./services.ts";
 import { apiWith } from "./stages/06-api.ts";
+import { pricedBy } from "./stages/07-token/calculators.ts";
 import { PIPELINE } from "./stages/index.ts";
 
 export interface PipelineOptions extends Environment {
@@ -81,8 +82,9 @@ export class Pipeline implements AsyncDisposable {
     const { settings, findings } = settingsOf(this.#document.model, this.#document.pipeline, options.unknownKeys ?? "warning");
     this.#settings = settings;
     const stage = apiWith(Object.keys(options.providers ?? {}));
+    const priced = this.#document.stages.find((s) => s.name === "token") ?? {};
     this.#primary = primaryOf(this.#document, stage);
-    this.#wiring = wire(options, this.#document.tools, this.#primary);
+    this.#wiring = wire(options, this.#document.tools, this.#primary, (list) => pricedBy(priced, list));
     this.#bus = createBus(this.#wiring.services.clock, this.#wiring.services.log);
     const own = { api: stage, ...options.stages };
     this.#places = place(PIPELINE).map((p) => ({ ...p, stage: (own as { [name: string]: Stage })[p.stage.name] ?? p.stage }));

@@ -3,8 +3,9 @@ import { APIError, type Finding } from "./contract/errors.ts";
 import type { Host } from "./contract/host.ts";
 import type { Provider } from "./contract/provider.ts";
 import type { Json, JsonObject } from "./contract/schema.ts";
-import type { Clock, Connection, Logger, Price, RouteTarget, Services } from "./contract/services.ts";
+import type { Clock, Connection, Logger, Price, Pricing, RouteTarget, Services } from "./contract/services.ts";
 import type { Tool } from "./contract/tool.ts";
+import { bounds } from "./engine/bounds.ts";
 import { systemClock } from "./engine/host.ts";
 import { tokens } from "./engine/tokens.ts";
 import { type PendingApprovals, pendingApprovals } from "./policy/approvals.ts";
@@ -40,7 +41,7 @@ export interface Environment {
   readonly storagePath?: string;
   /** Added to the environment that tools' subprocesses get. */
   readonly env?: { readonly [name: string]: string };
-  /** US dollars for a million tokens, by model; wins over the table. */
+  /** US dollars for a million tokens, by model; wins over the table. Prices that the manifest's stage 7 has of its own win over both. */
   readonly prices?: { readonly [model: string]: Price };
   /** Used by providers in place of their own transport. */
   readonly fetch?: typeof fetch;
@@ -81,8 +82,8 @@ const randomIds = () => {
   };
 };
 
-/** `primary`: the provider of stage 6, and how it is reached. */
-export const wire = (env: Environment, tools: JsonObject, primary: Primary): Wiring => {
+/** `primary`: the provider of stage 6, and how it is reached. `pricing`: the price list with what the manifest itself says of prices. */
+export const wire = (env: Environment, tools: JsonObject, primary: Primary, pricing: (list: Pricing) => Pricing): Wiring => {
   const log = loggerOf(env.logger);
   const clock = env.clock ?? systemClock;
   const { registry, findings } = toolsOf(env, tools, log);
@@ -135,8 +136,9 @@ export const wire = (env: Environment, tools: JsonObject, primary: Primary): Wir
       }
       return found;
     },
-    pricing: createPricing(env.prices ? { overrides: env.prices } : {}),
+    pricing: pricing(createPricing({ ...(env.prices ? { overrides: env.prices } : {}), now: () => clock.now() })),
     tokens,
+    bounds,
     tools: registry,
     dispatcher: createDispatcher({
       tools: registry,

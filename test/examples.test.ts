@@ -26,6 +26,16 @@ const CASES: Record<string, { script: Turn[]; prints: RegExp[] }> = {
     prints: [/ 5 cache +strategy=aggressive_cache/, /It is late/],
   },
   manifest: { script: [{ text: "Hello." }], prints: [/^Hello\.$/m] },
+  costs: {
+    script: [{ text: "Nobody knows.", usage: { input_tokens: 10, output_tokens: 4 } }],
+    prints: [
+      /reads 1000000 tokens/,
+      /an answer of \d+ tokens in place of 8192/,
+      /10 tokens in, 4 out: \$0\.00009$/m,
+      /^Nobody knows\.$/m,
+      /refused before/,
+    ],
+  },
   errors: { script: [], prints: [/exec\.stage\.guard_rejected: cost_budget/] },
   failover: {
     script: [{ fault: { kind: "status", status: 429, retry_after: 60 } }, { text: "Paris." }],

@@ -12,6 +12,8 @@ export interface Fold {
   add(event: ModelEvent): void;
   /** The answer up to now; whole once `finish` was added. */
   response(): ModelResponse;
+  /** What was said since the wire last counted tokens. */
+  unsaid(): string;
   readonly finished: boolean;
 }
 
@@ -22,6 +24,9 @@ export const fold = (provider: string, model: string): Fold => {
   let head = { model, id: "", provider };
   let usage = noUsage;
   let stop: { reason: string; sequence: string | null } | undefined;
+  /** Characters since the last count, and the arguments of a call that is not whole. */
+  let uncounted = 0;
+  let calling = "";
   const sealed = (block: Open): ContentBlock =>
     block.kind === "text"
       ? { type: "text", text: block.text }
@@ -42,15 +47,23 @@ export const fold = (provider: string, model: string): Fold => {
       switch (event.type) {
         case "text":
           grow("text", event.index).text += event.text;
+          uncounted += event.text.length;
           break;
         case "thinking": {
           const block = grow("thinking", event.index);
           block.text += event.text;
+          uncounted += event.text.length;
           if (event.signature !== undefined) block.signature = event.signature;
           break;
         }
+        case "tool_call_delta":
+          calling += event.json;
+          uncounted += event.json.length;
+          break;
         case "tool_call":
           seal();
+          if (!calling) uncounted += JSON.stringify(event.input).length;
+          calling = "";
           content.push({ type: "tool_use", id: event.id, name: event.name, input: event.input });
           break;
         case "block":
@@ -63,9 +76,11 @@ export const fold = (provider: string, model: string): Fold => {
         case "failover":
           head = { model: event.to.model, id: "", provider: event.to.provider };
           usage = noUsage;
+          uncounted = 0;
           break;
         case "usage":
           usage = event.usage;
+          uncounted = 0;
           break;
         case "finish":
           seal();
@@ -84,11 +99,25 @@ export const fold = (provider: string, model: string): Fold => {
       message_id: head.id,
       provider: head.provider,
     }),
+    unsaid() {
+      if (uncounted === 0) return "";
+      const all = content.map(wordsOf).join("") + (open?.text ?? "") + calling;
+      return all.slice(-uncounted);
+    },
     get finished() {
       return stop !== undefined;
     },
   };
 };
+
+const wordsOf = (block: ContentBlock): string =>
+  block.type === "text"
+    ? block.text
+    : block.type === "thinking"
+      ? block.thinking
+      : block.type === "tool_use"
+        ? JSON.stringify(block.input)
+        : "";
 
 /** Waits for the whole answer. Throws `exec.api.stream_incomplete` when the stream ends without `finish`. */
 export const collect = async (provider: string, model: string, events: AsyncIterable<ModelEvent>): Promise<ModelResponse> => {

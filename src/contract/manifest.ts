@@ -18,6 +18,7 @@ export type PipelineSettings = {
   readonly name: string;
   readonly max_iterations: number;
   readonly cost_budget_usd: number | null;
+  readonly unknown_price: "refuse" | "allow";
   readonly context_window_budget: number;
   readonly stream: boolean;
   readonly single_turn: boolean;

@@ -176,6 +176,8 @@ export interface StreamOptions {
   readonly signal: AbortSignal;
   /** Given by stage 6; a call beside the conversation has none. */
   readonly tools?: SessionTools | undefined;
+  /** US dollars that a backend with a loop of its own may spend (`supports_budget_limit`). Left out: no limit. */
+  readonly budgetUsd?: number | undefined;
 }
 
 /** A model as its provider knows it. Null: not known. */

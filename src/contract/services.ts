@@ -1,7 +1,7 @@
 /** What a stage may reach beside its state: one interface. Time, ids and randomness are here and nowhere else. */
 import type { HitlDecision, HitlRequest, Host } from "./host.ts";
 import type { Message } from "./message.ts";
-import type { Provider } from "./provider.ts";
+import type { ModelRequest, Provider } from "./provider.ts";
 import type { Json, JsonObject } from "./schema.ts";
 import type { PendingToolCall, State, SystemPrompt } from "./state.ts";
 import type { Call } from "./strategy.ts";
@@ -19,14 +19,20 @@ export interface Clock {
   after(ms: number, act: () => void): () => void;
 }
 
-/** US dollars for a million tokens. A null rate is not known. */
-export interface Price {
+/** US dollars for a million tokens. */
+export interface Rates {
   readonly input: number;
   readonly output: number;
+  /** Null: there is no discount. */
   readonly cacheRead: number | null;
+  /** For five minutes, or as long as the vendor keeps it by itself. Null: 1.25 times the input rate. */
   readonly cacheWrite: number | null;
   /** Default: twice the input rate. */
   readonly cacheWrite1h?: number | null;
+}
+export interface Price extends Rates {
+  /** Rates of a call whose whole prompt has more than `above` tokens, cached ones too. They hold for all its tokens, the answer's as well. No two begin at the same size. */
+  readonly tiers?: readonly (Rates & { readonly above: number })[];
 }
 export interface Pricing {
   /** The price of a model by its exact id or the longest known id that it is a dated form of; null when there is none. */
@@ -40,6 +46,16 @@ export interface Tokens {
   message(message: Message): number;
   /** Estimated tokens of a whole request. */
   request(parts: { system: SystemPrompt; systemVolatile?: string; messages: readonly Message[]; tools: readonly ToolSpec[] }): number;
+}
+
+/** What of a request is read by the model. */
+export type Prompt = Pick<ModelRequest, "model" | "system" | "systemVolatile" | "messages" | "tools" | "outputSchema">;
+/** Beside the estimates of `Tokens`: what budgets are kept by. */
+export interface Bounds {
+  /** Tokens that a request has at most, whatever the vendor's tokenizer; infinite where nothing bounds them, as for a PDF. */
+  atMost(request: Prompt): number;
+  /** A vendor's own count of a request: the requests that go on from it are bounded closer. */
+  learn(request: Prompt, tokens: number): void;
 }
 
 export interface Tools {
@@ -114,6 +130,7 @@ export interface Services {
   provider(name: string, connection?: Connection): Provider | Promise<Provider>;
   readonly pricing: Pricing;
   readonly tokens: Tokens;
+  readonly bounds: Bounds;
   readonly tools: Tools;
   readonly dispatcher: Dispatcher;
   readonly approvals: Approvals;

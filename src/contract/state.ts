@@ -19,7 +19,13 @@ export type ToolResultRecord = {
 };
 export type ThinkingRecord = { readonly iteration: number; readonly text: string; readonly tokens: number };
 /** One answer, or part of one, that a model was paid for. */
-export type ModelCall = { readonly model: string; readonly provider: string; readonly usage: Usage };
+export type ModelCall = {
+  readonly model: string;
+  readonly provider: string;
+  readonly usage: Usage;
+  /** The wire broke before it told all: part of the tokens were counted here. */
+  readonly estimated?: true;
+};
 export type MemoryRef = { readonly key: string; readonly source: string; readonly content_length: number; readonly relevance: number };
 export type CacheMetrics = {
   readonly total_cache_writes: number;
@@ -93,6 +99,8 @@ export const STATE = {
   thinkingDisplay: turn<"summarized" | "omitted" | null>(null, derived),
   maxIterations: turn(50, derived),
   costBudgetUsd: turn<number | null>(null, derived),
+  /** What becomes of a call whose price is not known, while the turn has a limit. */
+  unknownPrice: turn<"refuse" | "allow">("refuse", derived),
   /** Tokens that a request and its answer may fill: the pipeline's setting, or the model's window where that is known and smaller. */
   contextWindowBudget: turn(200000, derived),
   stream: turn(true, derived),
@@ -142,6 +150,12 @@ export const STATE = {
   turnTokenUsage: turn<readonly Usage[]>([]),
   /** US dollars of this turn. Null once a call was answered by a model without a known price. */
   totalCostUsd: turn<number | null>(0),
+  /** US dollars that broken calls of this turn may have cost beyond what was counted. No limit lets them be spent again. */
+  heldCostUsd: turn(0, shared("executor.held_cost_usd")),
+  /** US dollars that the guards let this turn cost, beside `costBudgetUsd`. Null: they do not say. */
+  costLimitUsd: turn<number | null>(null, shared("executor.cost_limit_usd")),
+  /** Models of this turn that have no known price. */
+  unpricedModels: turn<readonly string[]>([], shared("executor.unpriced_models")),
   thinkingHistory: turn<readonly ThinkingRecord[]>([]),
   tokenBreakdown: turn<readonly JsonObject[]>([], meta("token_breakdown")),
   pendingToolCalls: turn<readonly PendingToolCall[]>([]),

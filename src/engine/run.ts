@@ -73,10 +73,10 @@ const continues = (run: Run): boolean => {
   return false;
 };
 
-/** A cost that nobody knows counts as over the budget. */
-const limitOf = ({ iteration, maxIterations, totalCostUsd, costBudgetUsd }: State) =>
+/** A cost that nobody knows counts as over the budget, unless it was said to pass. */
+const limitOf = ({ iteration, maxIterations, totalCostUsd, costBudgetUsd, unknownPrice }: State) =>
   iteration >= maxIterations
     ? { reason: "max_iterations", iteration }
-    : costBudgetUsd !== null && (totalCostUsd ?? Number.POSITIVE_INFINITY) >= costBudgetUsd
+    : costBudgetUsd !== null && (totalCostUsd ?? (unknownPrice === "allow" ? 0 : Number.POSITIVE_INFINITY)) >= costBudgetUsd
       ? { reason: "cost_budget", total_cost_usd: totalCostUsd, budget_usd: costBudgetUsd }
       : undefined;

@@ -20,6 +20,10 @@ export const PIPELINE_SETTINGS = fields({
   name: text({ default: "default", about: "name of the pipeline" }),
   max_iterations: int({ default: 50, min: 1, about: "most passes of the loop in one turn" }),
   cost_budget_usd: number({ default: null, min: 0, about: "most US dollars of one turn; null: no limit" }),
+  unknown_price: oneOf(["refuse", "allow"], {
+    default: "refuse",
+    about: "calls of a model without a known price, in a turn with a limit: they are refused, or the limit lets them pass",
+  }),
   context_window_budget: int({ default: 200000, min: 1, about: "tokens of the model's context" }),
   stream: flag({ default: true, about: "ask the provider to stream" }),
   single_turn: flag({ default: false, about: "one pass of the loop and no more" }),
@@ -41,6 +45,7 @@ export type Settings = Pick<
   | "thinkingDisplay"
   | "maxIterations"
   | "costBudgetUsd"
+  | "unknownPrice"
   | "contextWindowBudget"
   | "stream"
   | "singleTurn"
@@ -84,6 +89,7 @@ export const settingsOf = (
     ...modelState(m),
     maxIterations: p.max_iterations,
     costBudgetUsd: p.cost_budget_usd,
+    unknownPrice: p.unknown_price,
     contextWindowBudget: p.context_window_budget,
     stream: p.stream,
     singleTurn: p.single_turn,

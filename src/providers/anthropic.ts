@@ -8,6 +8,7 @@ import { capabilities } from "./capabilities.ts";
 import { type ProviderCredentials, secretsOf } from "./credentials.ts";
 import { count, isObject, list, object, text } from "./json.ts";
 import { resolveAlias } from "./models.ts";
+import { contextWindow } from "./pricing.ts";
 import { type ProviderTimeouts, timeoutsOf } from "./timeouts.ts";
 import { type Listing, wireProvider } from "./wire.ts";
 
@@ -51,6 +52,7 @@ export const anthropic = (options: AnthropicOptions = {}): Provider => {
     timeoutMs: options.timeoutMs,
     fetch: options.fetch,
     requestIdHeader: "request-id",
+    window: contextWindow,
     address: () => addressOf(options),
     modelOf: resolveAlias,
     outgoing: (request, telling) => ({

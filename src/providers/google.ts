@@ -7,6 +7,7 @@ import { bodyOf } from "./google-body.ts";
 import { failureOf, REQUEST_ID, refusedField } from "./google-errors.ts";
 import { sayAnswer, streamReader } from "./google-events.ts";
 import { count, isObject, object, text } from "./json.ts";
+import { contextWindow } from "./pricing.ts";
 import { type ProviderTimeouts, timeoutsOf } from "./timeouts.ts";
 import { type Listing, wireProvider } from "./wire.ts";
 
@@ -46,6 +47,7 @@ export const google = (options: GoogleOptions = {}): Provider => {
     timeoutMs: options.timeoutMs,
     fetch: options.fetch,
     requestIdHeader: REQUEST_ID,
+    window: contextWindow,
     address: () => addressOf(options),
     outgoing: (request, telling) => ({
       url: `${addressOf(options)}/${version}/${methodOf(request)}`,

@@ -86,7 +86,15 @@ export type { CapabilityFlags } from "./flags.ts";
 export type { GoogleOptions } from "./google.ts";
 export { type LowerTarget, type LowerTelling, lower } from "./lower.ts";
 export type { OpenAIOptions } from "./openai.ts";
-export { createPricing, PRICES, type PriceTable } from "./pricing.ts";
+export {
+  contextWindow,
+  createPricing,
+  type ModelFacts,
+  maxOutput,
+  modelFacts,
+  type PriceTable,
+  type PricingOptions,
+} from "./pricing.ts";
 export type { LocalServer, ProbeOptions } from "./probe.ts";
 export { repair } from "./repair.ts";
 export type { ProviderTimeouts } from "./timeouts.ts";

@@ -1,57 +1,64 @@
-/** What models cost. Stated prices only; a model that is not here has no price, never that of a similar name. */
+/** What models cost and hold. Stated facts only; a model that is not here has no price, never that of a similar name. */
 import type { Price, Pricing } from "../contract/services.ts";
 import { resolveAlias } from "./models.ts";
+import { ROWS } from "./prices.ts";
 
 export type PriceTable = { readonly [model: string]: Price };
 
-const anthropic = (input: number, output: number, cacheWrite = input * 1.25, cacheRead = input * 0.1): Price => ({
-  input,
-  output,
-  cacheRead,
-  cacheWrite,
-});
-const flat = (input: number, output: number): Price => ({ input, output, cacheRead: null, cacheWrite: null });
-
-/** US dollars for a million tokens, as stated in November 2026. */
-export const PRICES: PriceTable = {
-  "claude-fable-5-1": anthropic(10, 50),
-  "claude-opus-5-5": anthropic(4, 20),
-  "claude-sonnet-5": anthropic(2, 10),
-  "claude-opus-4-8": anthropic(5, 25),
-  "claude-opus-4-7": anthropic(5, 25),
-  "claude-opus-4-6": anthropic(5, 25, 6.25, 0.5),
-  "claude-opus-4-5": anthropic(5, 25, 6.25, 0.5),
-  "claude-opus-4-1": anthropic(15, 75, 18.75, 1.5),
-  "claude-opus-4": anthropic(15, 75, 18.75, 1.5),
-  "claude-sonnet-4-6": anthropic(3, 15, 3.75, 0.3),
-  "claude-sonnet-4-5": anthropic(3, 15, 3.75, 0.3),
-  "claude-sonnet-4": anthropic(3, 15, 3.75, 0.3),
-  "claude-haiku-4-5": anthropic(1, 5, 1.25, 0.1),
-  "claude-haiku-3-5": anthropic(0.8, 4, 1, 0.08),
-  "claude-3-haiku": anthropic(0.25, 1.25, 0.3, 0.03),
-  "gpt-4.1": flat(2, 8),
-  "gpt-4.1-mini": flat(0.4, 1.6),
-  "gpt-4.1-nano": flat(0.1, 0.4),
-  o3: flat(2, 8),
-  "o4-mini": flat(1.1, 4.4),
-  "gpt-4o": flat(2.5, 10),
-  "gpt-4o-mini": flat(0.15, 0.6),
-  "gemini-3.1-pro": flat(2, 12),
-  "gemini-3-flash": flat(0.5, 3),
-  "gemini-3.1-flash-lite": flat(0.25, 1.5),
-  "gemini-2.5-pro": flat(1.25, 10),
-  "gemini-2.5-flash": flat(0.3, 2.5),
-  "gemini-2.5-flash-lite": flat(0.1, 0.4),
-};
+/** What is known of a model; null: not known. */
+export interface ModelFacts {
+  /** Tokens that a request and its answer may fill together. */
+  readonly contextWindow: number | null;
+  /** Tokens of one answer at most. */
+  readonly maxOutput: number | null;
+}
+/** A line of the table: the price, the one that is stated to follow on a day (UTC), and the sizes. */
+export interface ModelRow extends Price, ModelFacts {
+  readonly next?: Price & { readonly from: string };
+}
 
 /** A dated form of a model's id: `-20251001`, `-2025-10-01`, `-latest`. */
 const DATED = /-(?:20\d{6}|20\d\d-\d\d-\d\d|latest)$/;
 
-/**
- * Prices by exact id, then by the id without its date, in `overrides` first. An alias (`opus`) has the price of its model. Null: not known.
- */
-export const createPricing = ({ overrides = {} }: { readonly overrides?: PriceTable } = {}): Pricing => {
-  const table = new Map([...Object.entries(PRICES), ...Object.entries(overrides)]);
-  const find = (model: string): Price | undefined => table.get(model) ?? table.get(model.replace(DATED, ""));
-  return { price: (model) => find(model) ?? find(resolveAlias(model)) ?? null };
+/** By exact id, then by the id without its date; an alias (`opus`) stands for its model. */
+const lookUp = <T>(table: ReadonlyMap<string, T>, model: string): T | undefined =>
+  table.get(model) ??
+  table.get(model.replace(DATED, "")) ??
+  table.get(resolveAlias(model)) ??
+  table.get(resolveAlias(model).replace(DATED, ""));
+
+const rows: ReadonlyMap<string, ModelRow> = new Map(Object.entries(ROWS));
+
+const priceAt = ({ next, contextWindow, maxOutput, ...price }: ModelRow, now: () => number): Price => {
+  if (!next || now() < Date.parse(next.from)) return price;
+  const { from, ...later } = next;
+  return later;
 };
+
+export interface PricingOptions {
+  /** They win over the table. */
+  readonly overrides?: PriceTable;
+  /** Epoch milliseconds. Default: the system's clock. */
+  readonly now?: () => number;
+}
+/** The prices in force, `overrides` first. Null: not known. */
+export const createPricing = ({ overrides = {}, now = Date.now }: PricingOptions = {}): Pricing => {
+  const own = new Map(Object.entries(overrides));
+  return {
+    price(model) {
+      const given = lookUp(own, model);
+      if (given) return given;
+      const row = lookUp(rows, model);
+      return row ? priceAt(row, now) : null;
+    },
+  };
+};
+
+const NOTHING: ModelFacts = { contextWindow: null, maxOutput: null };
+/** Null for what is not known; both for a model that is not. Only for a vendor's own service: what else is deployed under a name may be smaller. */
+export const modelFacts = (model: string): ModelFacts => {
+  const { contextWindow, maxOutput } = lookUp(rows, model) ?? NOTHING;
+  return { contextWindow, maxOutput };
+};
+export const contextWindow = (model: string): number | null => modelFacts(model).contextWindow;
+export const maxOutput = (model: string): number | null => modelFacts(model).maxOutput;

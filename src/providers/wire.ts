@@ -24,6 +24,8 @@ export interface Wire {
   readonly requestIdHeader: string;
   /** Where to connect to when it is warmed up. Undefined: not known. */
   address(): string | undefined;
+  /** Tokens that a model's request and answer may fill together; null: not known. Only where the vendor's own service answers. */
+  window?(model: string): number | null;
   /** The model as the wire names it. What one turned out not to take is remembered under it. Default: the request's own. */
   modelOf?(model: string): string;
   /** The request as it goes out, lowered before. Throws `APIError` when the address or the credentials are missing. */
@@ -92,6 +94,7 @@ export const wireProvider = (wire: Wire): Provider => {
   return {
     name: wire.name,
     capabilities: wire.capabilities,
+    ...(wire.window ? { window: wire.window } : {}),
     stream: (request, { signal }) => ({ [Symbol.asyncIterator]: () => cancellable(client, request, signal) }),
     ...(wire.listing ? { models: ({ signal }) => listed(wire, signal) } : {}),
     warmup: async () => {

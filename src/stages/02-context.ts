@@ -1,14 +1,14 @@
 /** Stage 2: what the model gets to read of the past. Recall and replay happen once a turn; the history is kept within the window on every pass. */
+
+import { purseOf } from "../contract/budget.ts";
 import { asError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import { fields, flag, int, number, oneOf, text } from "../contract/schema.ts";
-import type { Pricing } from "../contract/services.ts";
-import { defineStage, type Patch, type StageContext } from "../contract/stage.ts";
+import { Broken, defineStage, type Patch, type StageContext } from "../contract/stage.ts";
 import { newState, type State } from "../contract/state.ts";
 import { one } from "../contract/strategy.ts";
 import { addUsage } from "../contract/usage.ts";
 import { type Compacted, compactors } from "./02-context/compactors.ts";
-import { costOf } from "./02-context/cost.ts";
 import { queryOf, type Say } from "./02-context/cut.ts";
 import { prune } from "./02-context/prune.ts";
 import { remembered, retrievers, within } from "./02-context/recall.ts";
@@ -93,7 +93,11 @@ const reads = [
   "primaryProvider",
   "tokenUsage",
   "turnTokenUsage",
+  "costBudgetUsd",
+  "costLimitUsd",
+  "unknownPrice",
   "totalCostUsd",
+  "heldCostUsd",
   "sessionCostUsd",
 ] as const;
 const writes = [
@@ -105,6 +109,7 @@ const writes = [
   "tokenUsage",
   "turnTokenUsage",
   "totalCostUsd",
+  "heldCostUsd",
   "sessionCostUsd",
 ] as const;
 type Read = Readonly<Pick<State, (typeof reads)[number]>>;
@@ -201,7 +206,8 @@ async function shrink(state: Read, ctx: Context): Promise<Write> {
   const pruned = messages === state.messages ? {} : { messages };
   if (tokens <= limit) return pruned;
   const { messages: compacted, spent } = await compact({ ...state, messages }, ctx);
-  const bill = spent ? billed(state, spent, services.pricing) : {};
+  const bill = spent ? billed(state, spent) : {};
+  if (ctx.signal.aborted) throw new Broken(ctx.signal.reason, bill);
   if (compacted === messages) return { ...pruned, ...bill };
   emit("context.compacted", {
     strategy: ctx.chosen.compactor,
@@ -222,6 +228,7 @@ const compact = async (state: Read, ctx: Context): Promise<Compacted> => {
     say: sayer(ctx),
     provider: state.primaryProvider || DEFAULT_PROVIDER,
     modelOverride,
+    purse: purseOf(state),
   };
   try {
     return await ctx.slots.compactor(state.messages, room, call);
@@ -234,12 +241,12 @@ const compact = async (state: Read, ctx: Context): Promise<Compacted> => {
 };
 
 /** What a compaction costs is paid by the turn. An unknown price makes the totals unknown. */
-const billed = (state: Read, { model, usage }: NonNullable<Compacted["spent"]>, pricing: Pricing): Write => {
-  const cost = costOf(usage, pricing.price(model));
+const billed = (state: Read, { usage, cost, held }: NonNullable<Compacted["spent"]>): Write => {
   const plus = (total: number | null) => (total === null || cost === null ? null : total + cost);
   return {
     tokenUsage: addUsage(state.tokenUsage, usage),
     turnTokenUsage: [...state.turnTokenUsage, usage],
+    ...(held ? { heldCostUsd: state.heldCostUsd + held } : {}),
     totalCostUsd: plus(state.totalCostUsd),
     sessionCostUsd: plus(state.sessionCostUsd),
   };

@@ -31,14 +31,14 @@ export const guard = defineStage({
   category: "pre_flight",
   config,
   reads: READS,
-  writes: ["tools", "toolGuard"],
+  writes: ["tools", "toolGuard", "costLimitUsd"],
   slots,
   events,
   run: (state, ctx) => check(state, ctx, false),
   refresh: (state, ctx) => check(state, ctx, true),
 });
 
-const check = async (state: GuardState, ctx: Context, recheck: boolean): Promise<Patch<"tools" | "toolGuard">> => {
+const check = async (state: GuardState, ctx: Context, recheck: boolean): Promise<Patch<"tools" | "toolGuard" | "costLimitUsd">> => {
   const { emit, config: options, slots: chain } = ctx;
   if (chain.guards.length > options.max_chain_length)
     throw new StageError(
@@ -63,7 +63,7 @@ const check = async (state: GuardState, ctx: Context, recheck: boolean): Promise
       guard: rejected.name,
       details: { violations: failed.map(({ name, message }) => ({ guard: name, message })) },
     });
-  return narrowed(state, asked);
+  return { ...narrowed(state, asked), ...limited(state, asked) };
 };
 
 const ask = async (state: GuardState, { slots: chain, chosen, call, config: { fail_fast } }: Context): Promise<Asked[]> => {
@@ -74,6 +74,13 @@ const ask = async (state: GuardState, { slots: chain, chosen, call, config: { fa
     if (fail_fast && !verdict.passed && verdict.action === "reject") break;
   }
   return asked;
+};
+
+/** The tightest limit binds. */
+const limited = ({ costLimitUsd }: GuardState, asked: readonly Asked[]): Patch<"costLimitUsd"> => {
+  const limits = asked.flatMap((verdict) => verdict.costLimitUsd ?? []);
+  const limit = limits.length ? Math.min(...limits) : null;
+  return limit === costLimitUsd ? {} : { costLimitUsd: limit };
 };
 
 /** Forbidden tools are no longer offered, and stage 10 is told which may run: a model may call what it was never offered. */

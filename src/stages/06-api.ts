@@ -1,15 +1,16 @@
 /** Stage 6: asks the model, with retries, and appends its answer. */
 import { APIError, asError, GenyExecutorError } from "../contract/errors.ts";
+import type { Interrupted } from "../contract/interrupted.ts";
 import { textOf, toolUses } from "../contract/message.ts";
 import type { Failover, ModelRequest, ModelResponse, Provider } from "../contract/provider.ts";
 import { Broken, defineStage } from "../contract/stage.ts";
 import { type Call, one } from "../contract/strategy.ts";
+import { accountOf } from "./06-api/account.ts";
 import { ask, told } from "./06-api/ask.ts";
-import { affordable } from "./06-api/budget.ts";
 import { configWith, connection } from "./06-api/config.ts";
 import { apiEvents } from "./06-api/events.ts";
 import { Pass, pendingCalls } from "./06-api/pass.ts";
-import { overridden, requestOf, thinks } from "./06-api/request.ts";
+import { overridden, requestOf } from "./06-api/request.ts";
 import { retries } from "./06-api/retry.ts";
 import { routers } from "./06-api/router.ts";
 import { inWords } from "./06-api/structured.ts";
@@ -53,9 +54,12 @@ export const api = defineStage({
     "toolCallsTotal",
     "toolGuard",
     "costBudgetUsd",
+    "costLimitUsd",
+    "unknownPrice",
     "totalCostUsd",
+    "heldCostUsd",
   ],
-  writes: ["messages", "lastApiResponse", "modelCalls", "failovers", "finalText", "shared", "toolCallsTotal"],
+  writes: ["messages", "lastApiResponse", "modelCalls", "heldCostUsd", "failovers", "finalText", "shared", "toolCallsTotal"],
   slots: {
     retry: one({ about: "when a failed call is tried again", default: "exponential_backoff", strategies: retries }),
     router: one({ about: "which model answers", default: "passthrough", strategies: routers }),
@@ -72,17 +76,16 @@ export const api = defineStage({
       state = { ...state, model };
       const provider = await connect(() => services.provider(config.provider, connection(config)), config.provider, call);
       const next = (): ModelRequest => inWords(requestOf({ ...state, messages: pass.messages }, config.stream ?? state.stream), provider);
-      const affords = () => affordable(next(), provider, pass.calls, state, services);
+      const account = accountOf(state, pass, { provider, services, floor: config.min_output_tokens });
+      const affords = () => !("refused" in account(next()));
       const asking = {
-        ...{ provider, services, call, retry: slots.retry, iteration: state.iteration, step: counter() },
+        ...{ provider, services, call, account, retry: slots.retry, iteration: state.iteration, step: counter() },
         announce: chosen.tool_loop === "pipeline",
-        broken: (partial: ModelResponse) => pass.lose(partial),
-        switched: (partial: ModelResponse, failover: Failover) => pass.switch(partial, failover),
+        broken: (partial: ModelResponse, lost: Interrupted) => pass.lose(partial, lost),
+        switched: (partial: ModelResponse, lost: Interrupted, failover: Failover) => pass.switch(partial, lost, failover),
       };
       for (let turns = 0, pauses = 0; ; ) {
-        const request = next();
-        emit("api.request", requested(request, provider));
-        const response = await ask(asking, request);
+        const response = await ask(asking, next());
         emit("api.response", responded(response));
         pass.take(response);
         if (response.stop_reason === "model_context_window_exceeded" && !response.content.length)
@@ -143,15 +146,6 @@ const tooLong = () =>
   new APIError("The conversation fills the model's context: there was no room for an answer. Compact or shorten it.", {
     code: "exec.api.token_limit",
   });
-
-const requested = (request: ModelRequest, provider: Provider) => ({
-  model: request.model,
-  provider: provider.name,
-  message_count: request.messages.length,
-  has_tools: request.tools.length > 0,
-  has_thinking: thinks(request),
-  stream: request.stream,
-});
 
 const responded = ({ stop_reason, content, usage }: ModelResponse) => ({
   stop_reason,

@@ -1,5 +1,5 @@
 /** Stage 7: counts and prices what stage 6 asked for. */
-import { fields, int, number, text } from "../contract/schema.ts";
+import { fields, flag, int, number, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
 import type { CacheMetrics, ModelCall, State } from "../contract/state.ts";
 import { one } from "../contract/strategy.ts";
@@ -23,9 +23,19 @@ export const token = defineStage({
     "totalCostUsd",
     "sessionCostUsd",
     "cacheMetrics",
+    "unpricedModels",
     "iteration",
   ],
-  writes: ["modelCalls", "tokenUsage", "turnTokenUsage", "tokenBreakdown", "totalCostUsd", "sessionCostUsd", "cacheMetrics"],
+  writes: [
+    "modelCalls",
+    "tokenUsage",
+    "turnTokenUsage",
+    "tokenBreakdown",
+    "totalCostUsd",
+    "sessionCostUsd",
+    "cacheMetrics",
+    "unpricedModels",
+  ],
   slots: {
     tracker: one({ about: "how tokens are written down", default: "default", strategies: trackers }),
     calculator: one({ about: "what a call costs", default: "anthropic_pricing", strategies: calculators }),
@@ -40,14 +50,19 @@ export const token = defineStage({
       model: text({ about: "the model that answered" }),
       cost_usd: number(dollars),
       total_cost_usd: number(dollars),
+      estimated: flag({ about: "the call broke, and part of its tokens were counted here", default: false }),
+    }),
+    "token.price_unknown": fields({
+      model: text({ about: "the model that answered; told once a turn" }),
+      provider: text({ about: "its provider" }),
     }),
   },
   /** An answer that broke off is paid for too. */
   brokenTurn: "run",
   run(state, { slots, call, emit }) {
     const calls = owed(state);
-    let { tokenUsage, turnTokenUsage, tokenBreakdown, totalCostUsd, sessionCostUsd, cacheMetrics } = state;
-    for (const { usage, model } of calls) {
+    let { tokenUsage, turnTokenUsage, tokenBreakdown, totalCostUsd, sessionCostUsd, cacheMetrics, unpricedModels } = state;
+    for (const { usage, model, provider, estimated } of calls) {
       ({ tokenUsage, turnTokenUsage, tokenBreakdown } = slots.tracker(
         { tokenUsage, turnTokenUsage, tokenBreakdown },
         usage,
@@ -69,10 +84,16 @@ export const token = defineStage({
         model,
         cost_usd: cost,
         total_cost_usd: totalCostUsd,
+        ...(estimated ? { estimated } : {}),
       });
+      if (cost === null && !unpricedModels.includes(model)) {
+        unpricedModels = [...unpricedModels, model];
+        emit("token.price_unknown", { model, provider });
+      }
     }
     if (!calls.length) return {};
-    return { modelCalls: [], tokenUsage, turnTokenUsage, tokenBreakdown, totalCostUsd, sessionCostUsd, cacheMetrics };
+    const books = { tokenUsage, turnTokenUsage, tokenBreakdown, totalCostUsd, sessionCostUsd, cacheMetrics };
+    return { modelCalls: [], ...books, ...(unpricedModels === state.unpricedModels ? {} : { unpricedModels }) };
   },
 });
 

@@ -1,5 +1,15 @@
 /** Runs one stage by itself, for its author's tests: a state in, the patch and the events out. */
-import { compile, tokens as estimate, newState, type Services, type Stage, type StageEntry, type State, systemClock } from "../index.ts";
+import {
+  bounds,
+  compile,
+  tokens as estimate,
+  newState,
+  type Services,
+  type Stage,
+  type StageEntry,
+  type State,
+  systemClock,
+} from "../index.ts";
 
 export interface StageRun {
   /** The state's keys that differ from the defaults. */
@@ -33,6 +43,7 @@ export const testServices = (given: Partial<Services> = {}): Services => {
     provider: none("provider"),
     pricing: { price: () => null },
     tokens: estimate,
+    bounds,
     tools: { get: () => undefined, specs: () => [], version: 0 },
     dispatcher: { dispatch: none("dispatcher"), concurrencySafe: () => false },
     approvals: { wait: none("approvals") },

@@ -53,6 +53,12 @@ const withoutMarks = (call: CallResult, r: Recording): CallResult => {
 };
 const caches = emits("cache.applied");
 
+/** US dollars of the shortest answer that stage 6 asks for, of the model that the recordings use. */
+const SHORTEST = (256 * 15) / 1e6;
+const spentBefore = (r: Recording, at: number): number => Number(earlierInCall(r, at)?.data.total_cost_usd ?? 0);
+const earlierInCall = (r: Recording, at: number) =>
+  r.events.slice(0, at).findLast((e) => e.type === "token.tracked" && e.call === r.events[at]?.call);
+
 export const modelRules: readonly RunDifference[] = [
   {
     rule: "strategies are named as manifests name them",
@@ -250,6 +256,20 @@ export const modelRules: readonly RunDifference[] = [
     why: "It was added up beside an estimate that was used.",
     covers: (r) => used(r, (u) => u.cost_usd != null),
     excuses: COSTS,
+  },
+  {
+    rule: "a call that broke off is paid for by what was streamed",
+    why: "It was on nobody's bill.",
+    covers: (r) => r.script.some((step) => step.chunks?.some((chunk) => typeof chunk === "object" && chunk.break)),
+    events: ["token.tracked"],
+    excuses: [...COSTS, "calls.token_usage", "calls.turn_token_usage"],
+  },
+  {
+    rule: "no call is made that may go over the turn's budget",
+    why: "It was noticed when it was spent: the answer is asked for no longer than the budget lasts, or the call is refused.",
+    covers: (r) => typeof r.manifest?.pipeline.cost_budget_usd === "number",
+    excuses: ["requests.max_tokens"],
+    diverges: (e, at, r) => e.type === "api.request" && Number(r.manifest?.pipeline.cost_budget_usd) - spentBefore(r, at) < SHORTEST,
   },
   {
     rule: "every calculator knows every vendor's prices",

@@ -423,6 +423,22 @@ test("a conversation that the CLI keeps gets what is new, one call at a time, an
   assert(!(await fake.called()).argv.includes("--resume"), "a summary of it is no part of it");
 });
 
+test("the CLI stops at what the call may spend, reckoned from the conversation's beginning, and never beyond its own limit", async () => {
+  const done = lines(init, saying("x"), result({ result: "x", total_cost_usd: 0.25, usage: { input_tokens: 1, output_tokens: 1 } }));
+  await using fake = await fakeClaude({ stdout: done });
+  const limit = async (extras: NonNullable<Parameters<typeof providerOf>[1]>["extras"], budgetUsd: number | undefined, times = 1) => {
+    const provider = await providerOf(fake, { extras });
+    for (let n = 0; n < times; n++) for await (const _ of provider.stream(plain, { signal: never, budgetUsd }));
+    await provider.close?.();
+    const { argv } = await fake.called();
+    return argv[argv.indexOf("--max-budget-usd") + 1];
+  };
+  assert.equal(await limit({}, 0.5), "0.5");
+  assert.equal(await limit({ max_budget_usd: 0.2 }, 0.5), "0.2");
+  assert.equal(await limit({ max_budget_usd: 0.2 }, undefined), "0.2");
+  assert.equal(await limit({ session_hint: { session_id: "u" } }, 0.5, 2), "0.75");
+});
+
 test("the bill of a conversation that was there before is not this call's", async () => {
   const stdout = lines(
     init,

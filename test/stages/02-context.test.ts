@@ -4,6 +4,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import fc from "fast-check";
 import {
   APIError,
+  Broken,
   type ContentBlock,
   type Host,
   type MemoryChunk,
@@ -247,6 +248,36 @@ test("llm_summary that fails: a placeholder stands in, and what it cost is on th
     [100, null],
     "a model without a known price makes the total unknown",
   );
+});
+
+test("llm_summary that the turn's budget does not cover asks nobody; an unknown price is not covered", async () => {
+  const requests: ModelRequest[] = [];
+  const state = { messages: said(31), contextWindowBudget: 20, totalCostUsd: 1 };
+  const services = { ...byCount, provider: () => summarizer(requests), pricing: price };
+  const poor = await run({ ...state, costBudgetUsd: 1.001 }, { entry: llm, services });
+  const unpriced = await run({ ...state, costBudgetUsd: 9 }, { entry: llm, services: { ...services, pricing: { price: () => null } } });
+  assert.equal(requests.length, 0);
+  assert.match(String(poor.events[0]?.data.error), /may cost up to .* of the turn's \$1.001 is left/);
+  assert.match(String(unpriced.events[0]?.data.error), /no price of "claude-haiku-4-5" is known/);
+  assert.deepEqual([poor.patch.messages?.[0]?.content, poor.patch.totalCostUsd], ["[27 earlier messages left out.]", undefined]);
+  await run({ ...state, costBudgetUsd: 1.1 }, { entry: llm, services });
+  assert.equal(requests.length, 1);
+});
+
+test("llm_summary that is aborted is on the bill", async () => {
+  const abort = new AbortController();
+  const provider: Provider = {
+    ...summarizer([]),
+    async *stream() {
+      yield { type: "usage", usage };
+      abort.abort(new Error("enough"));
+      throw abort.signal.reason;
+    },
+  };
+  const given = { entry: llm, services: { ...byCount, provider: () => provider, pricing: price }, signal: abort.signal };
+  const broken = await run({ messages: said(31), contextWindowBudget: 20 }, given).catch((thrown: unknown) => thrown);
+  assert.ok(broken instanceof Broken);
+  assert.equal((broken.patch.totalCostUsd ?? 0).toFixed(6), "0.001500");
 });
 
 test("llm_summary without model_override asks nobody", async () => {

@@ -44,6 +44,7 @@ const scripted = (steps: readonly Step[]) => {
   const left = { returned: 0 };
   const provider = {
     name: "scripted",
+    capabilities: {},
     async *stream(request: ModelRequest) {
       requests.push(request);
       const step = steps[requests.length - 1] ?? say("end of script");
@@ -539,7 +540,7 @@ describe("stage 6, internal tool loop", () => {
     const { dispatcher, seen } = dispatching(() => "5");
     const pricing = { price: () => ({ input: 1, output: 1, cacheRead: null, cacheWrite: null }) };
     const state = { costBudgetUsd: 0.02 };
-    const capped = await run([calling("a")], {
+    const capped = await run([[toolCall("a"), used(10, 19_900), { type: "finish", stopReason: "tool_use" }]], {
       entry: internal(),
       services: { dispatcher, pricing },
       state: { ...state, maxTokens: 50_000 },
@@ -552,27 +553,26 @@ describe("stage 6, internal tool loop", () => {
       state: { ...state, maxTokens: 100 },
     });
     assert.equal(of(fits.events, "api.internal_loop_capped").length, 0);
-    const unknown = await run([calling("a")], { entry: internal(), services: { dispatcher }, state });
-    assert.equal(of(unknown.events, "api.internal_loop_capped").length, 1);
   });
-  test("a route's further call must fit with the dearest of its models", async () => {
+  test("a route's call must fit with the dearest of its models", async () => {
     const prices: { readonly [model: string]: number } = { cheap: 1, dear: 100 };
     const price = (model: string) => {
       const input = prices[model];
       return input === undefined ? null : { input, output: input, cacheRead: null, cacheWrite: null };
     };
-    const capped = async (models: readonly string[]) => {
+    const asked = async (models: readonly string[]) => {
       const { dispatcher } = dispatching(() => "5");
-      const { provider } = scripted([calling("a"), say("x")]);
+      const { provider, requests } = scripted([calling("a"), say("x")]);
       const hops = () => models.map((model) => ({ provider: "p", model, account: "" }));
-      const { events } = await run([], {
+      const { error } = await run([], {
         entry: internal(),
         services: { dispatcher, pricing: { price }, provider: () => ({ ...provider, hops }) },
-        state: { costBudgetUsd: 0.001, maxTokens: 100 },
+        state: { model: "cheap", costBudgetUsd: 0.002, maxTokens: 100 },
       });
-      return of(events, "api.internal_loop_capped").length === 1;
+      return [requests.length, error?.code];
     };
-    assert.deepEqual([await capped(["cheap"]), await capped(["cheap", "dear"]), await capped(["cheap", "unknown"])], [false, true, true]);
+    assert.deepEqual(await asked(["cheap"]), [2, undefined]);
+    for (const other of ["dear", "unknown"]) assert.deepEqual(await asked(["cheap", other]), [0, "exec.stage.guard_rejected"]);
   });
   test("a tool that the guard does not let run never runs here", async () => {
     const { dispatcher, seen } = dispatching(() => "5");

@@ -64,15 +64,39 @@ describe("stage 7", () => {
   test("an unknown price makes the sums unknown, for good (it counted as 0)", async () => {
     const { patch, events } = await run({ state: { modelCalls: [call({ input_tokens: 5 }, "new-model"), call({ input_tokens: 5 })] } });
     assert.deepEqual([patch.totalCostUsd, patch.sessionCostUsd], [null, null]);
-    assert.equal(events[0]?.data.cost_usd, null);
-    near(events[1]?.data.cost_usd as number, 0.000015);
-    assert.equal(events[1]?.data.total_cost_usd, null);
+    const tracked = events.filter((e) => e.type === "token.tracked").map((e) => e.data);
+    assert.equal(tracked[0]?.cost_usd, null);
+    near(tracked[1]?.cost_usd as number, 0.000015);
+    assert.equal(tracked[1]?.total_cost_usd, null);
+  });
+  test("a model without a price is told once a turn", async () => {
+    const calls = [call({ input_tokens: 5 }, "new-model"), call({ input_tokens: 5 }, "new-model"), call({ input_tokens: 5 })];
+    const { state, events } = await run({ state: { modelCalls: calls } });
+    const of = (all: typeof events) => all.filter((e) => e.type === "token.price_unknown").map((e) => e.data);
+    assert.deepEqual(of(events), [{ model: "new-model", provider: "p" }]);
+    const again = await run({
+      state: { ...state, modelCalls: [call({ input_tokens: 5 }, "new-model"), call({ input_tokens: 1 }, "other")] },
+    });
+    assert.deepEqual(of(again.events), [{ model: "other", provider: "p" }]);
   });
   test("cache reads are not taken off the input (the cost became negative)", async () => {
-    near(
-      (await run({ state: { modelCalls: [call({ input_tokens: 10, cache_read_input_tokens: 1_000_000 })] } })).patch.totalCostUsd,
-      0.30003,
-    );
+    const read = { input_tokens: 10, cache_read_input_tokens: 1_000_000 };
+    const pricing = at({ m: { cacheRead: 0.3 } });
+    near((await run({ state: { modelCalls: [call(read)] }, services: { pricing } })).patch.totalCostUsd, 0.30003);
+  });
+  test("reading the cache costs what reading does where no discount is stated; Anthropic's models have one", async () => {
+    const pricing = at({ m: {}, "claude-x": {} });
+    const read = { cache_read_input_tokens: 1_000_000 };
+    near((await run({ state: { modelCalls: [call(read)] }, services: { pricing } })).patch.totalCostUsd, 3);
+    near((await run({ state: { modelCalls: [call(read, "claude-x")] }, services: { pricing } })).patch.totalCostUsd, 0.3);
+  });
+  test("a prompt above a tier's size pays its rates for all tokens, those of the answer too", async () => {
+    const tier = { above: 1000, input: 6, output: 30, cacheRead: 0.6, cacheWrite: null };
+    const pricing = at({ m: { cacheRead: 0.3, tiers: [tier] } });
+    const cost = async (given: Partial<Usage>) =>
+      (await run({ state: { modelCalls: [call(given)] }, services: { pricing } })).patch.totalCostUsd;
+    near(await cost({ input_tokens: 1000, output_tokens: 10 }), (1000 * 3 + 10 * 15) / 1e6);
+    near(await cost({ input_tokens: 1, cache_read_input_tokens: 1000, output_tokens: 10 }), (6 + 1000 * 0.6 + 10 * 30) / 1e6);
   });
   test("cache writes cost 1.25 and for an hour 2 times the input, unless the table says otherwise", async () => {
     const written = { cache_creation_input_tokens: 1_000_000, cache_creation_1h_input_tokens: 400_000 };
@@ -85,9 +109,13 @@ describe("stage 7", () => {
     );
   });
   test("savings and hit rate are computed (they stayed 0)", async () => {
-    const first = await run({ state: { modelCalls: [call({ input_tokens: 100, cache_creation_input_tokens: 900 })] } });
+    const services = { pricing: at({ m: { cacheRead: 0.3 } }) };
+    const first = await run({ state: { modelCalls: [call({ input_tokens: 100, cache_creation_input_tokens: 900 })] }, services });
     near(first.patch.cacheMetrics?.estimated_savings_usd, -(900 * 0.25 * 3) / 1e6);
-    const second = await run({ state: { ...first.state, modelCalls: [call({ input_tokens: 100, cache_read_input_tokens: 900 })] } });
+    const second = await run({
+      state: { ...first.state, modelCalls: [call({ input_tokens: 100, cache_read_input_tokens: 900 })] },
+      services,
+    });
     const metrics = second.patch.cacheMetrics;
     assert.deepEqual([metrics?.total_cache_writes, metrics?.total_cache_reads, metrics?.cache_hit_rate], [1, 1, 0.45]);
     near(metrics?.estimated_savings_usd, (900 * (0.9 - 0.25) * 3) / 1e6);
@@ -141,12 +169,12 @@ test("recorded costs", { skip: !existsSync(file) }, async () => {
       entry: { strategies: { calculator }, strategy_configs: { calculator: given as never } },
       services: { pricing: { price: () => price } },
     });
-    // Better on purpose: an unknown model is no free one; cache reads stand apart from the input; a table without cache rates has the usual ones.
+    // Better on purpose: an unknown model is no free one; cache reads stand apart from the input; a table without cache rates has no discount.
     const { cache_read_input_tokens: read = 0, cache_creation_input_tokens: written = 0 } = used;
     if (calculator === "custom_pricing") near(patch.totalCostUsd, cost_usd);
     else if (!row) assert.equal(patch.totalCostUsd, null);
     else if (row.cache_read !== undefined || calculator === "anthropic_pricing")
       near(patch.totalCostUsd, cost_usd + (read * row.input) / 1e6);
-    else near(patch.totalCostUsd, cost_usd + ((read * 0.1 + written * 1.25) * row.input) / 1e6);
+    else near(patch.totalCostUsd, cost_usd + ((read + written * 1.25) * row.input) / 1e6);
   }
 });

@@ -25,6 +25,8 @@ export interface Setup {
   readonly conversation: Conversation | null;
   /** The model's first message is the answer. */
   readonly single: boolean;
+  /** US dollars that this call may spend, beside `extras.max_budget_usd`; undefined: no limit. */
+  readonly budgetUsd?: number | undefined;
   binary(): Promise<string>;
 }
 
@@ -51,7 +53,7 @@ export async function* call(
   try {
     signal.throwIfAborted();
     const argv = argvOf(request, {
-      extras: setup.extras,
+      extras: { ...setup.extras, max_budget_usd: budgetOf(setup, turn?.costUsd ?? 0) },
       bare: setup.extras.bare_mode && setup.child.hasKey,
       session: turn?.session ?? null,
     });
@@ -79,6 +81,10 @@ export async function* call(
     track(cleared(running, farewell, files, turn));
   }
 }
+
+/** The CLI counts from the conversation's beginning. */
+const budgetOf = ({ extras, budgetUsd }: Setup, before: number): number | null =>
+  budgetUsd === undefined ? extras.max_budget_usd : Math.min(extras.max_budget_usd ?? Number.POSITIVE_INFINITY, before + budgetUsd);
 
 interface Reading {
   readonly setup: Setup;

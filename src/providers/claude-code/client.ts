@@ -1,6 +1,6 @@
 /** The `claude` program as a provider. It runs its own tools and its own loop; a call is one process. */
 import { APIError } from "../../contract/errors.ts";
-import type { ClientNotice, ModelEvent, ModelRequest, Provider } from "../../contract/provider.ts";
+import type { ClientNotice, ModelEvent, ModelRequest, Provider, StreamOptions } from "../../contract/provider.ts";
 import type { JsonObject } from "../../contract/schema.ts";
 import type { Logger } from "../../contract/services.ts";
 import { capabilities } from "../capabilities.ts";
@@ -72,7 +72,7 @@ export const claudeCodeCli = (options: ClaudeCodeOptions = {}, { single = false 
   return {
     name: NAME,
     capabilities: CAPABILITIES,
-    stream: (request, { signal }) => ({ [Symbol.asyncIterator]: () => leavable(client, request, signal) }),
+    stream: (request, options) => ({ [Symbol.asyncIterator]: () => leavable(client, request, options) }),
     async warmup() {
       const { binary, child } = setup();
       const version = await versionOf(await binary(), child.env);
@@ -112,14 +112,18 @@ const setupOf = (options: ClaudeCodeOptions): Omit<Setup, "single"> => {
 };
 
 /** The events for one reader. Leaving them ends the process at once, also while the next event is awaited. */
-const leavable = (client: Client, request: ModelRequest, signal: AbortSignal): AsyncIterator<ModelEvent, undefined, undefined> => {
+const leavable = (
+  client: Client,
+  request: ModelRequest,
+  { signal, budgetUsd }: StreamOptions,
+): AsyncIterator<ModelEvent, undefined, undefined> => {
   const stop = new AbortController();
   const onAbort = () => stop.abort(signal.reason);
   async function* events(): AsyncGenerator<ModelEvent, undefined> {
     signal.throwIfAborted();
     signal.addEventListener("abort", onAbort, { once: true });
     try {
-      const setup = client.setup();
+      const setup = { ...client.setup(), budgetUsd };
       const { sent, notices } = lowered(client, request);
       yield* notices;
       yield* call(setup, sent, stop, client.track);

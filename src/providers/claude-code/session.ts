@@ -6,6 +6,8 @@ import { type Bill, sinceThen } from "./usage.ts";
 /** One call's part in it. */
 export interface Turn {
   readonly session: SessionHint;
+  /** US dollars on the CLI's bill so far; 0 when that is not known. */
+  readonly costUsd: number;
   /** This call's share of the CLI's bill, which counts from the conversation's beginning. */
   share(bill: Bill): Usage;
   /** The CLI has begun to work in it, so that it exists. */
@@ -35,6 +37,7 @@ export const conversationOf = ({ id, resume }: SessionHint): Conversation => {
       let open = false;
       return {
         session: { id, resume: exists },
+        costUsd: before?.cost_usd ?? 0,
         share(bill) {
           const share = sinceThen(bill, before);
           before = bill.usage;

@@ -1,11 +1,12 @@
 /** Slot `compactor`: makes a history that fills the window short again. */
+
+import type { Purse } from "../../contract/budget.ts";
 import type { ModelSettings } from "../../contract/manifest.ts";
 import type { Message } from "../../contract/message.ts";
 import { fields, int, number, text } from "../../contract/schema.ts";
 import { type Call, defineStrategy } from "../../contract/strategy.ts";
-import type { Usage } from "../../contract/usage.ts";
 import { ACKNOWLEDGED, cut, marker, newest, type Say } from "./cut.ts";
-import { summarizeWith } from "./summarize.ts";
+import { type Spent, summarizeWith } from "./summarize.ts";
 
 export interface Room {
   /** Tokens of the model's window. */
@@ -16,12 +17,14 @@ export interface Room {
   /** The provider that the run uses. */
   readonly provider: string;
   readonly modelOverride: Partial<ModelSettings> | null;
+  /** What a summary may cost. */
+  readonly purse: Purse;
 }
 export interface Compacted {
   /** The same list when nothing could go. */
   readonly messages: readonly Message[];
   /** What a model was paid for. */
-  readonly spent?: { readonly model: string; readonly usage: Usage };
+  readonly spent?: Spent;
 }
 export type Compact = (messages: readonly Message[], room: Room, call: Call) => Compacted | Promise<Compacted>;
 
@@ -68,11 +71,12 @@ export const compactors = {
     config: keeping,
     create:
       ({ keep_recent, keep_recent_ratio, summary_text }, services) =>
-      async (messages, { window, size, say, provider, modelOverride }, call) => {
+      async (messages, room, call) => {
+        const { window, size, say } = room;
         const parts = cut(messages, newest(messages, keep_recent, { limit: keep_recent_ratio * window, size }));
         if (!parts) return { messages };
         if (parts.gone.reduce((sum, message) => sum + size(message), 0) < WORTH_A_CALL * window) return { messages };
-        const { summary, spent } = await summarizeWith(parts.gone, provider, modelOverride, services, call);
+        const { summary, spent } = await summarizeWith(parts.gone, room, services, call);
         const opening = summary || summary_text || marker(parts.omitted);
         return {
           messages: [say("user", opening), say("assistant", ACKNOWLEDGED), ...parts.tail],

@@ -1,9 +1,13 @@
 /** One call of a model that sums up what a conversation held. */
-import { fold } from "../../contract/collect.ts";
+
+import { costOf } from "../../contract/bill.ts";
+import { type Purse, type Reserved, reserve } from "../../contract/budget.ts";
+import { fold, incomplete } from "../../contract/collect.ts";
 import { asError } from "../../contract/errors.ts";
+import { type Interrupted, interrupted } from "../../contract/interrupted.ts";
 import type { ModelSettings } from "../../contract/manifest.ts";
 import { type ContentBlock, type Message, textOf } from "../../contract/message.ts";
-import { type ModelRequest, type ModelResponse, modelRequest } from "../../contract/provider.ts";
+import { type ModelRequest, type ModelResponse, modelRequest, type Provider } from "../../contract/provider.ts";
 import type { Services } from "../../contract/services.ts";
 import type { Call } from "../../contract/strategy.ts";
 import { noUsage, type Usage } from "../../contract/usage.ts";
@@ -23,18 +27,30 @@ const ASK = [
 interface Answer {
   readonly response: ModelResponse;
   readonly error: string | null;
+  /** What a call that broke is billed. */
+  readonly lost?: Interrupted;
 }
+/** `cost`: US dollars, null when the price is not known; `held`: what it may have cost beyond. */
+export type Spent = { readonly usage: Usage; readonly cost: number | null; readonly held: number };
 interface Summary {
   /** Empty: there is none. */
   readonly summary: string;
-  readonly spent?: { readonly model: string; readonly usage: Usage };
+  readonly spent?: Spent;
+}
+interface Asker {
+  /** The provider's name. */
+  readonly provider: string;
+  readonly modelOverride: Partial<ModelSettings> | null;
+  readonly purse: Purse;
 }
 
-/** Never throws but on abort: a failure is told by the event `memory.compaction.llm_failed`, and what it cost is handed back. */
+/**
+ * Never throws: a failure, and a turn's limit that the call does not fit, is told by the event `memory.compaction.llm_failed`; what it cost
+ * is handed back, also after an abort.
+ */
 export const summarizeWith = async (
   messages: readonly Message[],
-  name: string,
-  override: Partial<ModelSettings> | null,
+  { provider: name, modelOverride: override, purse }: Asker,
   services: Services,
   call: Call,
 ): Promise<Summary> => {
@@ -43,28 +59,59 @@ export const summarizeWith = async (
     services.log.warn('The compactor "llm_summary" has no model: set model_override on the stage "context". A fixed text stands in.');
     return { summary: "" };
   }
-  const failed = (error: string) => call.emit("memory.compaction.llm_failed", { error, compactor: "llm_summary" });
+  const failed = (error: string): Summary => {
+    call.emit("memory.compaction.llm_failed", { error, compactor: "llm_summary" });
+    return { summary: "" };
+  };
   const request = requestFor(`${ASK}\n\n<conversation>\n${transcript(messages)}\n</conversation>`, model, override);
-  const { response, error } = await call.step("s02.compact", async (signal): Promise<Answer> => {
-    const answer = fold(name, model);
-    try {
-      const provider = await services.provider(name);
-      for await (const event of provider.stream(request, { signal })) answer.add(event);
-      return { response: answer.response(), error: answer.finished ? null : "the answer ended before it was finished" };
-    } catch (thrown) {
-      signal.throwIfAborted();
-      return { response: answer.response(), error: asError(thrown).message };
-    }
-  });
-  const { usage, provider } = response;
+  const provider = await opened(name, services);
+  if (typeof provider === "string") return failed(provider);
+  // A summary that was cut short is worth nothing.
+  const reserved = reserve({ request, provider, purse, floor: request.maxTokens }, services);
+  if ("refused" in reserved) return failed(reserved.refused);
+  const { response, error, lost } = await call.step("s02.compact", (signal) => answered({ name, provider, reserved }, services, signal));
+  const usage = lost?.usage ?? response.usage;
+  const cost = costOf(usage, services.pricing.price(response.model));
+  const spent = usage === noUsage && !lost?.held ? {} : { spent: { usage, cost, held: lost?.held ?? 0 } };
   const summary = textOf(response.content).trim();
-  const spent = usage === noUsage ? undefined : { model: response.model, usage };
-  if (error !== null || summary === "") {
-    failed(error ?? "the answer holds no text");
-    return { summary: "", ...(spent ? { spent } : {}) };
+  if (error !== null || summary === "") return { ...failed(error ?? "the answer holds no text"), ...spent };
+  call.emit("memory.compaction.summarized", {
+    model,
+    provider: response.provider,
+    old_count: messages.length,
+    summary_chars: [...summary].length,
+  });
+  return { summary, ...spent };
+};
+
+/** The provider, or why there is none. */
+const opened = async (name: string, services: Services): Promise<Provider | string> => {
+  try {
+    return await services.provider(name);
+  } catch (thrown) {
+    return asError(thrown).message;
   }
-  call.emit("memory.compaction.summarized", { model, provider, old_count: messages.length, summary_chars: [...summary].length });
-  return { summary, ...(spent ? { spent } : {}) };
+};
+
+interface Asked {
+  /** The provider's, as the manifest has it. */
+  readonly name: string;
+  readonly provider: Provider;
+  readonly reserved: Reserved;
+}
+const answered = async ({ name, provider, reserved }: Asked, services: Services, signal: AbortSignal): Promise<Answer> => {
+  const { request, budgetUsd } = reserved;
+  const answer = fold(name, request.model);
+  const broken = (error: unknown): Answer => {
+    const response = answer.response();
+    return { response, error: asError(error).message, lost: interrupted(error, { response, unsaid: answer.unsaid() }, reserved, services) };
+  };
+  try {
+    for await (const event of provider.stream(request, { signal, ...(budgetUsd === null ? {} : { budgetUsd }) })) answer.add(event);
+    return answer.finished ? { response: answer.response(), error: null } : broken(incomplete(name));
+  } catch (thrown) {
+    return broken(thrown);
+  }
 };
 
 const requestFor = (text: string, model: string, o: Partial<ModelSettings>): ModelRequest =>

@@ -9,6 +9,8 @@ export const READS = [
   "maxIterations",
   "totalCostUsd",
   "costBudgetUsd",
+  "costLimitUsd",
+  "unknownPrice",
   "contextWindowBudget",
   "system",
   "systemVolatile",
@@ -27,6 +29,8 @@ export interface Verdict {
   readonly action: "reject" | "warn";
   /** Tools that may be offered and run. `allowed` null: all; `blocked` wins. */
   readonly tools?: State["toolGuard"];
+  /** US dollars that the turn may cost: whoever asks a model keeps to it beforehand. */
+  readonly costLimitUsd?: number;
 }
 export type Guard = (state: GuardState, call: Call) => Verdict | Promise<Verdict>;
 
@@ -51,20 +55,26 @@ export const guards = {
       },
   }),
   cost_budget: defineStrategy<Guard>()({
-    about: "The turn must have cost less than its limit. A cost that nobody knows is over any limit.",
+    about:
+      "The turn must have cost less than its limit, and stage 6 makes no call that could go over. A cost that nobody knows is over any limit.",
     config: fields({ max_cost_usd: number({ min: 0, default: null, about: "US dollars; null for the pipeline's cost_budget_usd" }) }),
     create:
       ({ max_cost_usd }) =>
-      ({ totalCostUsd, costBudgetUsd }) => {
+      ({ totalCostUsd, costBudgetUsd, unknownPrice }) => {
         const limit = max_cost_usd ?? costBudgetUsd;
         if (limit === null) return PASSED;
+        const kept = max_cost_usd === null ? {} : { costLimitUsd: max_cost_usd };
         if (totalCostUsd === null)
-          return judged(
-            `The limit of $${limit} cannot be kept: a model without a known price was used. Give its price, or remove the limit.`,
-          );
-        return judged(
-          totalCostUsd >= limit ? `The turn has cost $${totalCostUsd} of the $${limit} it may cost. Raise the limit to go on.` : undefined,
-        );
+          return {
+            ...judged(
+              unknownPrice === "allow"
+                ? undefined
+                : `The limit of $${limit} cannot be kept: a model without a known price was used. Give its price, or remove the limit.`,
+            ),
+            ...kept,
+          };
+        const over = `The turn has cost $${totalCostUsd} of the $${limit} it may cost. Raise the limit to go on.`;
+        return { ...judged(totalCostUsd >= limit ? over : undefined), ...kept };
       },
   }),
   iteration: defineStrategy<Guard>()({

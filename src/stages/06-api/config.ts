@@ -47,6 +47,11 @@ export const configWith = (own: readonly string[]) => {
       min: 0,
       default: 0,
     }),
+    min_output_tokens: int({
+      about: "tokens of an answer that must be affordable; a call with less left is refused rather than made shorter",
+      min: 1,
+      default: 256,
+    }),
     targets: rows(target, { about: `only for ${ROUTER}: who is asked, and who after them when they cannot answer` }),
     balance: flag({ about: "only with targets: neighbours that differ in their account alone take turns", default: false }),
   });

@@ -19,6 +19,11 @@ export const apiEvents = {
     has_thinking: flag({ about: "whether the model is asked to think" }),
     stream: flag({ about: "whether pieces of the answer are told" }),
   }),
+  "api.max_tokens_lowered": fields({
+    from: int({ about: "most tokens of the answer, as asked for" }),
+    to: int({ about: "what the turn's budget leaves of them" }),
+    remaining_usd: number({ about: "US dollars that are left of it" }),
+  }),
   "api.ttft": fields({
     ttft_ms: number({ about: "milliseconds from the request to the first piece of the answer" }),
     provider,

@@ -7,6 +7,8 @@ import type { Call } from "../../contract/strategy.ts";
 export interface Attempt {
   readonly provider: Provider;
   readonly request: ModelRequest;
+  /** US dollars that a backend with a loop of its own may spend; null: no limit. */
+  readonly budgetUsd: number | null;
   /** Holds what was said, also when the attempt fails. */
   readonly answer: Fold;
   /** Whether anything of the answer was shown. */
@@ -17,15 +19,15 @@ export interface Attempt {
   /** Whether the call of a tool is told as soon as it is whole. */
   readonly announce: boolean;
   readonly emit: Call["emit"];
-  /** Told of a switch to another target of a route, and what the one before has used. */
-  switched(partial: ModelResponse, failover: Failover): void;
+  /** Told of a switch to another target of a route, while `answer` holds what the one before has used. What it throws ends the attempt. */
+  switched(failover: Failover): void;
 }
 
 /** Rejects with the signal's reason as soon as it aborts, whatever the provider does. */
 export const listen = async (attempt: Attempt, signal: AbortSignal): Promise<ModelResponse> => {
   signal.throwIfAborted();
-  const { provider, request, answer } = attempt;
-  const iterator = provider.stream(request, { signal })[Symbol.asyncIterator]();
+  const { provider, request, budgetUsd, answer } = attempt;
+  const iterator = provider.stream(request, { signal, ...(budgetUsd === null ? {} : { budgetUsd }) })[Symbol.asyncIterator]();
   const stop = { asked: false };
   let onAbort = () => {};
   const aborted = new Promise<never>((_, reject) => {
@@ -74,6 +76,7 @@ const consume = async (attempt: Attempt, events: AsyncIterable<ModelEvent>, stop
         enter(event.index, "tool_use");
         break;
       case "tool_call_delta":
+        answer.add(event);
         if (streaming) emit("api.input_json_delta", { delta: event.json });
         break;
       case "tool_call": {
@@ -89,9 +92,9 @@ const consume = async (attempt: Attempt, events: AsyncIterable<ModelEvent>, stop
         break;
       case "failover": {
         const { type: _, ...failover } = event;
-        attempt.switched(answer.response(), failover);
-        answer.add(event);
         emit("api.failover", failover);
+        attempt.switched(failover);
+        answer.add(event);
         break;
       }
       case "notice":

@@ -1,4 +1,6 @@
 /** What one run of stage 6 has gathered: it becomes the patch, whether the run ends well or breaks. */
+
+import type { Interrupted } from "../../contract/interrupted.ts";
 import type { ContentBlock, Message, Origin, Role } from "../../contract/message.ts";
 import { textOf, toolUses } from "../../contract/message.ts";
 import type { Failover, ModelResponse } from "../../contract/provider.ts";
@@ -7,6 +9,8 @@ import type { ModelCall, PendingToolCall, State } from "../../contract/state.ts"
 import { counts, rescued, spoken } from "./answer.ts";
 import type { Answered } from "./tool-loop.ts";
 
+type Before = Pick<State, "messages" | "shared" | "toolCallsTotal" | "failovers" | "heldCostUsd">;
+
 export class Pass {
   /** The history, grown by what this run added. */
   messages: readonly Message[];
@@ -14,25 +18,23 @@ export class Pass {
   toolCallsTotal: number;
   failovers: State["failovers"];
   readonly calls: ModelCall[] = [];
-  readonly #before: Pick<State, "messages" | "shared" | "toolCallsTotal" | "failovers">;
+  heldCostUsd: number;
+  readonly #before: Before;
   readonly #messageId: () => string;
   /** Contents of answers that the vendor paused; the next answer goes on with them. */
   #paused: readonly ContentBlock[] = [];
   #answer: ModelResponse | null = null;
   #broken: ModelResponse | null = null;
 
-  constructor(state: Pick<State, "messages" | "shared" | "toolCallsTotal" | "failovers">, messageId: () => string) {
+  constructor(state: Before, messageId: () => string) {
     this.#before = state;
     this.#messageId = messageId;
-    ({ messages: this.messages, shared: this.shared, toolCallsTotal: this.toolCallsTotal, failovers: this.failovers } = state);
+    ({ messages: this.messages, shared: this.shared, toolCallsTotal: this.toolCallsTotal } = state);
+    ({ failovers: this.failovers, heldCostUsd: this.heldCostUsd } = state);
   }
 
   #say(origin: Origin, role: Role, content: Message["content"]): void {
     this.messages = [...this.messages, { id: this.#messageId(), origin, role, content }];
-  }
-
-  #bill(response: ModelResponse): void {
-    if (counts(response)) this.calls.push({ model: response.model, provider: response.provider, usage: response.usage });
   }
 
   /** A whole answer. An empty one leaves no message. */
@@ -46,15 +48,22 @@ export class Pass {
     this.#broken = null;
   }
 
+  #bill(call: ModelResponse, { estimated, held }: Interrupted): void {
+    const { model, provider, usage } = call;
+    if (counts(call)) this.calls.push({ model, provider, usage, ...(estimated ? { estimated } : {}) });
+    this.heldCostUsd += held;
+  }
+
   /** What a failed attempt said and used. */
-  lose(partial: ModelResponse): void {
-    this.#bill(partial);
+  lose(response: ModelResponse, lost: Interrupted): void {
+    const partial = { ...response, usage: lost.usage };
+    this.#bill(partial, lost);
     if (!this.#broken || rescued(partial.content).length) this.#broken = partial;
   }
 
   /** A switch to another target of a route, and what the one before has used. */
-  switch(partial: ModelResponse, failover: Failover): void {
-    this.#bill(partial);
+  switch(response: ModelResponse, lost: Interrupted, failover: Failover): void {
+    this.#bill({ ...response, usage: lost.usage }, lost);
     this.failovers = [...this.failovers, failover];
   }
 
@@ -73,7 +82,7 @@ export class Pass {
   }
 
   patch() {
-    const { messages, shared, toolCallsTotal, failovers } = this;
+    const { messages, shared, toolCallsTotal, failovers, heldCostUsd } = this;
     return {
       lastApiResponse: this.#answer,
       modelCalls: this.calls,
@@ -81,6 +90,7 @@ export class Pass {
       ...(shared === this.#before.shared ? {} : { shared }),
       ...(toolCallsTotal === this.#before.toolCallsTotal ? {} : { toolCallsTotal }),
       ...(failovers === this.#before.failovers ? {} : { failovers }),
+      ...(heldCostUsd === this.#before.heldCostUsd ? {} : { heldCostUsd }),
     };
   }
 

@@ -1,28 +1,17 @@
 /** What a call costs. */
-import { fields, number, record } from "../../contract/schema.ts";
+
+import { type Bill, billOf } from "../../contract/bill.ts";
+import type { StageEntry } from "../../contract/manifest.ts";
+import { check, fields, number, record } from "../../contract/schema.ts";
 import type { Price, Pricing } from "../../contract/services.ts";
 import { type Call, defineStrategy } from "../../contract/strategy.ts";
 import type { Usage } from "../../contract/usage.ts";
 
-/** US dollars. `saved`: what caching spared, less what writing to the cache cost above a plain read. */
-export type Bill = { readonly cost: number; readonly saved: number };
 /** The bill of a call that `model` answered; null when its price is not known. */
 export type Calculator = (usage: Usage, model: string, call: Call) => Bill | null;
 
-const WRITE = 1.25;
-const WRITE_1H = 2;
+/** Anthropic's rate for reading the cache, as a share of the input's. */
 const READ = 0.1;
-
-const bill = (usage: Usage, price: Price): Bill => {
-  const { input_tokens, output_tokens, cache_creation_input_tokens: written, cache_read_input_tokens: read } = usage;
-  const hour = Math.min(usage.cache_creation_1h_input_tokens ?? 0, written);
-  const writing = (written - hour) * (price.cacheWrite ?? WRITE * price.input) + hour * (price.cacheWrite1h ?? WRITE_1H * price.input);
-  const reading = read * (price.cacheRead ?? READ * price.input);
-  return {
-    cost: (input_tokens * price.input + output_tokens * price.output + writing + reading) / 1e6,
-    saved: ((written + read) * price.input - writing - reading) / 1e6,
-  };
-};
 
 const own = {
   custom_pricing: record(
@@ -41,22 +30,43 @@ const ownPrice = (model: string, rates: Own[string]): Price => {
   if (unknown !== undefined) throw new Error(`custom_pricing.${model} has no rate "${unknown}" (known: ${RATES.join(", ")})`);
   const { input, output, cache_write, cache_read } = rates;
   if (input === undefined || output === undefined) throw new Error(`custom_pricing.${model} needs "input" and "output"`);
-  return { input, output, cacheWrite: cache_write ?? null, cacheRead: cache_read ?? null };
+  return { input, output, cacheWrite: cache_write ?? null, cacheRead: cache_read ?? READ * input };
 };
 
-const listed = ({ custom_pricing }: { readonly custom_pricing: Own }, pricing: Pricing): Calculator => {
+const withOwn = (custom_pricing: Own, list: Pricing): Pricing => {
   const prices = new Map(Object.entries(custom_pricing).map(([model, rates]) => [model, ownPrice(model, rates)]));
+  return { price: (model) => prices.get(model) ?? list.price(model) };
+};
+const listed = (pricing: Pricing): Calculator => {
   return (usage, model) => {
-    const price = prices.get(model) ?? pricing.price(model);
-    return price && bill(usage, price);
+    const price = pricing.price(model);
+    return price && billOf(usage, price);
   };
 };
 
+/** A price of Anthropic's that says nothing of reading the cache has its usual discount. */
+const discounted = (list: Pricing): Pricing => ({
+  price(model) {
+    const price = list.price(model);
+    return price && price.cacheRead === null && model.startsWith("claude-") ? { ...price, cacheRead: READ * price.input } : price;
+  },
+});
+
+interface Flat {
+  readonly input_per_million: number;
+  readonly output_per_million: number;
+}
+const flat = ({ input_per_million, output_per_million }: Flat): Price => ({
+  ...{ input: input_per_million, output: output_per_million },
+  ...{ cacheRead: 0, cacheWrite: 0, cacheWrite1h: 0 },
+});
+
 export const calculators = {
   anthropic_pricing: defineStrategy<Calculator>()({
-    about: "By the price table, with Anthropic's rates for the cache; another vendor's model is looked up in the same table.",
+    about:
+      "By the price table, with Anthropic's discount where its price names none; another vendor's model is looked up in the same table.",
     config: fields(own),
-    create: (config, { pricing }) => listed(config, pricing),
+    create: ({ custom_pricing }, { pricing }) => listed(discounted(withOwn(custom_pricing, pricing))),
   }),
   custom_pricing: defineStrategy<Calculator>()({
     about: "Two flat prices of one's own; the cache is left out.",
@@ -64,16 +74,26 @@ export const calculators = {
       input_per_million: number({ about: "US dollars for a million prompt tokens", min: 0, default: 3 }),
       output_per_million: number({ about: "US dollars for a million tokens of the answer", min: 0, default: 15 }),
     }),
-    create:
-      ({ input_per_million, output_per_million }) =>
-      ({ input_tokens, output_tokens }) => ({
-        cost: (input_tokens * input_per_million + output_tokens * output_per_million) / 1e6,
-        saved: 0,
-      }),
+    create: (config) => (usage) => ({ cost: billOf(usage, flat(config)).cost, saved: 0 }),
   }),
   unified_pricing: defineStrategy<Calculator>()({
     about: "By the price table, whoever the vendor is.",
     config: fields(own),
-    create: (config, { pricing }) => listed(config, pricing),
+    create: ({ custom_pricing }, { pricing }) => listed(withOwn(custom_pricing, pricing)),
   }),
+};
+
+/** The price list as stage 7's entry has it, so that every stage reckons as stage 7 bills. An entry that is wrong is a finding of its own. */
+export const pricedBy = ({ strategies, strategy_configs }: Pick<StageEntry, "strategies" | "strategy_configs">, list: Pricing): Pricing => {
+  const given = strategy_configs?.calculator ?? {};
+  if (strategies?.calculator === "custom_pricing") {
+    const price = flat(check(calculators.custom_pricing.config, given).value);
+    return { price: () => price };
+  }
+  const { value, problems } = check(calculators.anthropic_pricing.config, given);
+  try {
+    return problems.length ? list : withOwn(value.custom_pricing, list);
+  } catch {
+    return list;
+  }
 };

@@ -34,12 +34,13 @@ export const budgets: Readonly<Record<Dimension, (limits: Limits, tokens: Tokens
     name: "iteration",
     spent: ({ iteration, maxIterations }) => iteration >= (max_iterations ?? maxIterations),
   }),
-  /** A limit of 0 is none. A cost that nobody knows counts as over the limit. */
+  /** A limit of 0 is none. A cost that nobody knows counts as over the limit, unless it was said to pass. */
   cost: ({ max_cost_usd, cost_threshold_ratio: ratio = 1 }: Limits): Budget => ({
     name: "cost",
-    spent: ({ totalCostUsd, costBudgetUsd }) => {
+    spent: ({ totalCostUsd, costBudgetUsd, unknownPrice }) => {
       const limit = max_cost_usd ?? costBudgetUsd;
-      return limit !== null && limit > 0 && (totalCostUsd ?? Number.POSITIVE_INFINITY) >= limit * ratio;
+      const cost = totalCostUsd ?? (unknownPrice === "allow" ? 0 : Number.POSITIVE_INFINITY);
+      return limit !== null && limit > 0 && cost >= limit * ratio;
     },
   }),
   /** With a limit: the tokens of the turn's calls. Without: the next request, against the context window. */

@@ -74,7 +74,14 @@ export const replay = async (vector: Vector): Promise<unknown> => {
   }
   const compact = made(compactors, vector);
   if ("refused" in compact) return compact;
-  const room = { window: 200000, size: () => 1, say, provider: "", modelOverride: null };
+  const room = {
+    window: 200000,
+    size: () => 1,
+    say,
+    provider: "",
+    modelOverride: null,
+    purse: { limit: null, spent: 0, unknownPrice: "refuse" as const },
+  };
   const { messages: kept } = await compact.fn(listed(messages), room, call);
   const { keep_recent_ratio, ...get_config } = compact.config;
   return { messages: plain(kept), get_config };
