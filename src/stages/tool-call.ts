@@ -60,7 +60,7 @@ const told = ({ isError, block: { content } }: ToolOutcome) => {
 };
 
 /** An answer that no tool gave. */
-export const failed = (id: string, content: string): ToolOutcome => ({
+export const unmade = (id: string, content: string): ToolOutcome => ({
   block: { type: "tool_result", tool_use_id: id, content, is_error: true },
   isError: true,
   mutations: {},
@@ -73,7 +73,7 @@ const denied = ({ tool_use_id, tool_name }: PendingToolCall, reason: string): To
   const message = `"${tool_name}" may not run: ${reason}`;
   const [name, why, what] = [tool_name, reason, message].map((text) => JSON.stringify(text));
   const details = `{"tool_name": ${name}, "reason": ${why}}`;
-  return failed(
+  return unmade(
     tool_use_id,
     `ERROR access_denied: ${message}\n{"error": {"code": "access_denied", "message": ${what}, "details": ${details}}}`,
   );

@@ -1,5 +1,5 @@
 /** The config of stage 6: who is asked, and how it is reached. */
-import { fields, flag, int, type Output, oneOf, rows, text } from "../../contract/schema.ts";
+import { fields, flag, int, number, type Output, oneOf, rows, text } from "../../contract/schema.ts";
 import type { Connection } from "../../contract/services.ts";
 
 /** The names of both releases of the Python program. */
@@ -44,6 +44,15 @@ export const configWith = (own: readonly string[]) => {
     timeout_ms: int({
       about:
         "milliseconds until there is a connection, until the answer begins, and between two pieces of it; 0 for the provider's own limits. For a backend that is a program: until it has answered",
+      min: 0,
+      default: 0,
+    }),
+    permission_requester: oneOf(["callback", "pipeline_resume"], {
+      about: "who is asked when the backend wants to run a tool of its own: the host's `approve`, or whoever answers by `pipeline.resume`",
+      default: "callback",
+    }),
+    permission_timeout_s: number({
+      about: "seconds that the answer may take; then the tool does not run; 0: no limit",
       min: 0,
       default: 0,
     }),

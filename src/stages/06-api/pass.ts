@@ -1,11 +1,17 @@
 /** What one run of stage 6 has gathered: it becomes the patch, whether the run ends well or breaks. */
+import type { HitlDecision } from "../../contract/host.ts";
 import type { ContentBlock, Message, Origin, Role } from "../../contract/message.ts";
 import { textOf, toolUses } from "../../contract/message.ts";
 import type { Failover, ModelResponse } from "../../contract/provider.ts";
 import type { JsonObject } from "../../contract/schema.ts";
 import type { ModelCall, PendingToolCall, State } from "../../contract/state.ts";
+import type { ToolOutcome } from "../../contract/tool.ts";
+import { remembered } from "../decision.ts";
 import { counts, rescued, spoken } from "./answer.ts";
+import type { PermissionEntry } from "./permission.ts";
 import type { Answered } from "./tool-loop.ts";
+
+type Before = Pick<State, "messages" | "shared" | "toolCallsTotal" | "failovers" | "hitlHistory">;
 
 export class Pass {
   /** The history, grown by what this run added. */
@@ -14,17 +20,20 @@ export class Pass {
   toolCallsTotal: number;
   failovers: State["failovers"];
   readonly calls: ModelCall[] = [];
-  readonly #before: Pick<State, "messages" | "shared" | "toolCallsTotal" | "failovers">;
+  #decisions: State["hitlHistory"];
+  #decision: HitlDecision | null = null;
+  readonly #before: Before;
   readonly #messageId: () => string;
   /** Contents of answers that the vendor paused; the next answer goes on with them. */
   #paused: readonly ContentBlock[] = [];
   #answer: ModelResponse | null = null;
   #broken: ModelResponse | null = null;
 
-  constructor(state: Pick<State, "messages" | "shared" | "toolCallsTotal" | "failovers">, messageId: () => string) {
+  constructor(state: Before, messageId: () => string) {
     this.#before = state;
     this.#messageId = messageId;
     ({ messages: this.messages, shared: this.shared, toolCallsTotal: this.toolCallsTotal, failovers: this.failovers } = state);
+    this.#decisions = state.hitlHistory;
   }
 
   #say(origin: Origin, role: Role, content: Message["content"]): void {
@@ -65,11 +74,20 @@ export class Pass {
       "user",
       outcomes.map(({ block }) => block),
     );
-    for (const { newMessages, mutations } of outcomes) {
-      for (const { role, content, origin } of newMessages) this.#say(origin ?? "tool", role, content);
-      this.shared = { ...this.shared, ...mutations };
-    }
-    this.toolCallsTotal += outcomes.length;
+    for (const outcome of outcomes) this.ran(outcome);
+  }
+
+  /** What a tool leaves behind, beside its result. */
+  ran({ newMessages, mutations }: ToolOutcome): void {
+    for (const { role, content, origin } of newMessages) this.#say(origin ?? "tool", role, content);
+    this.shared = { ...this.shared, ...mutations };
+    this.toolCallsTotal++;
+  }
+
+  /** A person's decision on a tool of the backend's own. */
+  decided({ request, decided, at }: PermissionEntry): void {
+    this.#decision = decided.decision;
+    this.#decisions = remembered(this.#decisions, request, decided, at);
   }
 
   patch() {
@@ -81,6 +99,7 @@ export class Pass {
       ...(shared === this.#before.shared ? {} : { shared }),
       ...(toolCallsTotal === this.#before.toolCallsTotal ? {} : { toolCallsTotal }),
       ...(failovers === this.#before.failovers ? {} : { failovers }),
+      ...(this.#decision ? { hitlHistory: this.#decisions, hitlLastDecision: this.#decision } : {}),
     };
   }
 
