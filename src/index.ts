@@ -32,7 +32,16 @@ export {
   toolResults,
   toolUses,
 } from "./contract/message.ts";
-export type { ClientCapabilities, ModelEvent, ModelRequest, ModelResponse, Provider, Thinking } from "./contract/provider.ts";
+export type {
+  ClientCapabilities,
+  ModelEvent,
+  ModelRequest,
+  ModelResponse,
+  Provider,
+  SessionTools,
+  StreamOptions,
+  Thinking,
+} from "./contract/provider.ts";
 export {
   check,
   defaults,

@@ -8,7 +8,7 @@ import { startModel, type Turn } from "geny-executor/testing";
 
 const folder = join(import.meta.dirname, "../examples");
 /** What the model says, and what the example must then print. */
-const CASES: Record<string, { script: Turn[]; prints: RegExp[] }> = {
+const CASES: Record<string, { script: Turn[]; prints: RegExp[]; env?: NodeJS.ProcessEnv }> = {
   minimal: { script: [{ text: "Paris." }], prints: [/^Paris\.$/m, /1 pass/] },
   chat: {
     script: [
@@ -51,6 +51,8 @@ const CASES: Record<string, { script: Turn[]; prints: RegExp[] }> = {
     script: [{ text: "Paris has 2.1 million." }, { text: '{"city":"Paris","inhabitants":2100000}' }],
     prints: [/asked again: no JSON/, /city: 'Paris', inhabitants: 2100000/],
   },
+  // The real program plays it in test/providers/claude-code-tools-real.test.ts.
+  "claude-code": { script: [], prints: [/`claude` was not found/], env: { PATH: "", CLAUDE_CODE_BINARY: "" } },
   "custom-stage": { script: [{ text: "One two three." }], prints: [/^3 words$/m, /^3$/m] },
   "custom-strategy": { script: [{ text: "Fine." }], prints: [/^Fine\.$/m] },
 };
@@ -64,10 +66,10 @@ test("there is a case for every example", () => {
   );
 });
 
-for (const [name, { script, prints }] of Object.entries(CASES))
+for (const [name, { script, prints, env: own }] of Object.entries(CASES))
   test(`examples/${name}.ts`, { concurrency: true }, async () => {
     await using model = await startModel({ script });
-    const env = { ...process.env, ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: model.url };
+    const env = { ...process.env, ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: model.url, ...own };
     const child = spawn(process.execPath, ["--conditions=geny-executor-source", join(folder, `${name}.ts`)], { env, timeout: 20_000 });
     let out = "";
     child.stdout.on("data", (data) => (out += data));

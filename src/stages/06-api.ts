@@ -6,13 +6,15 @@ import type { Failover, ModelRequest, ModelResponse, Provider } from "../contrac
 import { Broken, defineStage } from "../contract/stage.ts";
 import { type Call, one } from "../contract/strategy.ts";
 import { accountOf } from "./06-api/account.ts";
-import { ask, told } from "./06-api/ask.ts";
+import { ask, tell } from "./06-api/ask.ts";
 import { configWith, connection } from "./06-api/config.ts";
 import { apiEvents } from "./06-api/events.ts";
 import { Pass, pendingCalls } from "./06-api/pass.ts";
+import { permissionOf } from "./06-api/permission.ts";
 import { overridden, requestOf } from "./06-api/request.ts";
 import { retries } from "./06-api/retry.ts";
 import { routers } from "./06-api/router.ts";
+import { sessionTools } from "./06-api/session-tools.ts";
 import { inWords } from "./06-api/structured.ts";
 import { toolLoops } from "./06-api/tool-loop.ts";
 
@@ -58,8 +60,20 @@ export const api = defineStage({
     "unknownPrice",
     "totalCostUsd",
     "heldCostUsd",
+    "hitlHistory",
   ],
-  writes: ["messages", "lastApiResponse", "modelCalls", "heldCostUsd", "failovers", "finalText", "shared", "toolCallsTotal"],
+  writes: [
+    "messages",
+    "lastApiResponse",
+    "modelCalls",
+    "heldCostUsd",
+    "failovers",
+    "finalText",
+    "shared",
+    "toolCallsTotal",
+    "hitlHistory",
+    "hitlLastDecision",
+  ],
   slots: {
     retry: one({ about: "when a failed call is tried again", default: "exponential_backoff", strategies: retries }),
     router: one({ about: "which model answers", default: "passthrough", strategies: routers }),
@@ -78,8 +92,11 @@ export const api = defineStage({
       const next = (): ModelRequest => inWords(requestOf({ ...state, messages: pass.messages }, config.stream ?? state.stream), provider);
       const account = accountOf(state, pass, { provider, services, floor: config.min_output_tokens });
       const affords = () => !("refused" in account(next()));
+      const asks = { requester: config.permission_requester, timeout: config.permission_timeout_s };
+      const session = { state, pass, services, call, permission: permissionOf(asks, provider.name, services) };
       const asking = {
         ...{ provider, services, call, account, retry: slots.retry, iteration: state.iteration, step: counter() },
+        tools: loops(provider) ? (request: ModelRequest) => sessionTools(session, request) : null,
         announce: chosen.tool_loop === "pipeline",
         broken: (partial: ModelResponse, lost: Interrupted) => pass.lose(partial, lost),
         switched: (partial: ModelResponse, lost: Interrupted, failover: Failover) => pass.switch(partial, lost, failover),
@@ -89,7 +106,7 @@ export const api = defineStage({
         emit("api.response", responded(response));
         pass.take(response);
         if (response.stop_reason === "model_context_window_exceeded" && !response.content.length)
-          throw told(tooLong(), provider.name, call);
+          throw tell(tooLong(), provider.name, call);
         const calls = pendingCalls(response);
         if (response.stop_reason === "pause_turn" && !calls.length && ++pauses <= PAUSES && affords()) continue;
         if (!calls.length || asking.announce) return pass.patch();
@@ -109,6 +126,9 @@ export const api = defineStage({
     }
   },
 });
+
+/** It runs a loop by itself; or it is a route, which may come to one that does. */
+const loops = ({ capabilities, hops }: Provider): boolean => capabilities.supports_mcp_passthrough || hops !== undefined;
 
 /** Names for steps: `model#1`, `wait#1`, `model#2`. */
 const counter = () => {
@@ -138,7 +158,7 @@ const connect = async (open: () => Provider | Promise<Provider>, name: string, c
   } catch (error) {
     const typed =
       error instanceof GenyExecutorError ? error : new APIError(asError(error).message, { code: "exec.api.no_client", cause: error });
-    throw told(typed, name, call);
+    throw tell(typed, name, call);
   }
 };
 

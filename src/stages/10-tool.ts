@@ -1,13 +1,14 @@
 /** Runs the tools that the model called, and puts their results before it. */
 import type { Message } from "../contract/message.ts";
-import { fields, flag, int, type JsonObject, json, list, number, text } from "../contract/schema.ts";
+import { fields, int, type JsonObject, list, text } from "../contract/schema.ts";
 import { Broken, defineStage } from "../contract/stage.ts";
 import { one } from "../contract/strategy.ts";
 import type { ToolOutcome } from "../contract/tool.ts";
 import { both } from "../contract/tool-guard.ts";
-import { denied, notFinished, notRun, reasonAgainst } from "./10-tool/answers.ts";
+import { notFinished, notRun } from "./10-tool/answers.ts";
 import { executors } from "./10-tool/executors.ts";
 import { routers } from "./10-tool/routers.ts";
+import { makeCall, reasonAgainst, toolCallEvents } from "./tool-call.ts";
 
 export const tool = defineStage({
   name: "tool",
@@ -41,19 +42,7 @@ export const tool = defineStage({
   },
   events: {
     "tool.execute_start": fields({ count: int({ about: "calls" }), tools: list(text({ about: "a name" }), { about: "their tools" }) }),
-    "tool.call_start": fields({
-      tool_use_id: text({ about: "the call" }),
-      name: text({ about: "the tool" }),
-      input: json({ about: "what the model gave it" }),
-    }),
-    "tool.call_complete": fields({
-      tool_use_id: text({ about: "the call" }),
-      name: text({ about: "the tool" }),
-      is_error: flag({ about: "whether it failed" }),
-      duration_ms: number({ about: "milliseconds" }),
-      error: text({ about: "the first 2000 characters of a failure", default: null }),
-      result: text({ about: "the first 500 characters of a result", default: null }),
-    }),
+    ...toolCallEvents,
     "tool.execute_complete": fields({ count: int({ about: "calls" }), errors: int({ about: "those that failed" }) }),
     "loop.step_limit": fields({ limit: int({ about: "passes that a turn may have" }), iteration: int({ about: "this pass, from 0" }) }),
   },
@@ -98,19 +87,14 @@ export const tool = defineStage({
     const jobs = calls.map((asked, i) => ({
       safe: slots.router.concurrencySafe(asked),
       async run() {
-        const { tool_use_id, tool_name: name, tool_input: input } = asked;
-        const reason = reasonAgainst(name, toolBinding, state.toolGuard);
-        const ordinal = toolCallsTotal + i;
-        emit("tool.call_start", { tool_use_id, name, input });
-        const outcome = reason
-          ? denied(asked, reason)
-          : await call.step(`tool:${name}#${ordinal + 1}`, (signal) => {
-              const before = { sessionId: state.sessionId, turn: state.turn, shared, toolCallsTotal: ordinal };
-              return slots.router.dispatch(asked, before, { ...call, signal });
-            });
+        const outcome = await makeCall(asked, {
+          against: reasonAgainst(asked.tool_name, toolBinding, state.toolGuard),
+          state: { sessionId: state.sessionId, turn: state.turn, shared, toolCallsTotal: toolCallsTotal + i },
+          dispatcher: slots.router,
+          call,
+        });
         outcomes[i] = outcome;
         shared = { ...shared, ...outcome.mutations };
-        emit("tool.call_complete", { tool_use_id, name, is_error: outcome.isError, duration_ms: outcome.durationMs, ...told(outcome) });
       },
     }));
 
@@ -124,9 +108,3 @@ export const tool = defineStage({
     return answered(notFinished(false));
   },
 });
-
-/** The start of what the model reads, for those who watch. */
-const told = ({ isError, block: { content } }: ToolOutcome) => {
-  const said = typeof content === "string" ? content : content.flatMap((b) => (b.type === "text" ? [b.text] : [])).join("\n");
-  return isError ? { error: said.slice(0, 2000) } : { result: said.slice(0, 500) };
-};

@@ -1,11 +1,11 @@
-/** The real program against the offline model. */
+/** What the real program does with a call, and what becomes of it. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CredentialBundle, type Message, Pipeline, PipelineBuilder, type PipelineEvent } from "geny-executor";
 import { type ClaudeCodeOptions, providers } from "geny-executor/providers";
 import { answerOf, eventsOf, outcomeOf } from "./claude-code-fake.ts";
-import { asked, real, world } from "./claude-code-world.ts";
+import { asked, real, within, world } from "./claude-code-world.ts";
 
 real("text and thinking come live; tokens and cost are the program's own", async () => {
   await using w = await world([
@@ -157,18 +157,6 @@ real("one conversation over several processes", async () => {
   assert.doesNotMatch(said, /Conversation so far/);
   assert(one.usage.cost_usd && two.usage.cost_usd && two.usage.cost_usd < 1.5 * one.usage.cost_usd, "each call has its own cost");
 });
-
-/** Processes whose command line or environment names the folder. */
-const within = (folder: string): readonly string[] =>
-  readdirSync("/proc").filter((pid) => {
-    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
-    try {
-      const seen = ["cmdline", "environ"].map((file) => readFileSync(`/proc/${pid}/${file}`, "utf8")).join();
-      return seen.includes(folder);
-    } catch {
-      return false; // it is gone, or another user's
-    }
-  });
 
 real("an abort ends the program and the commands that it runs, also those that left its group", async (t) => {
   if (process.platform !== "linux") return t.skip("processes are counted in /proc");

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { type OfflineModel, type Script, startModel } from "geny-executor/testin
 const HERE = join(import.meta.dirname, "../../node_modules/.bin/claude");
 /** A package whose install script did not run has a stub in the program's place. */
 const works = (path: string) => existsSync(path) && spawnSync(path, ["--version"], { timeout: 20_000 }).status === 0;
-const binary = [process.env.CLAUDE_BIN ?? "", HERE].find((path) => path && works(path));
+export const binary = [process.env.CLAUDE_BIN ?? "", HERE].find((path) => path && works(path));
 const waived = !process.env.CI || Boolean(process.env.GENY_SKIP_CLAUDE);
 const skip = binary || !waived ? false : "no `claude` in node_modules/.bin or CLAUDE_BIN";
 
@@ -45,3 +45,15 @@ export const world = async (script: Script, extras: ClaudeCodeOptions["extras"] 
 export const real = (name: string, run: (t: TestContext) => Promise<void>) => test(name, { skip }, run);
 export const asked = (model: OfflineModel) =>
   model.requests.filter(({ body }) => body).map(({ body }) => body as { readonly [key: string]: unknown });
+
+/** Processes whose command line or environment names the folder. */
+export const within = (folder: string): readonly string[] =>
+  readdirSync("/proc").filter((pid) => {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
+    try {
+      const seen = ["cmdline", "environ"].map((file) => readFileSync(`/proc/${pid}/${file}`, "utf8")).join();
+      return seen.includes(folder);
+    } catch {
+      return false; // it is gone, or another user's
+    }
+  });

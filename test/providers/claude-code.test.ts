@@ -203,7 +203,14 @@ test("no line makes the reader throw anything but a typed error", async () => {
   }));
   fc.assert(
     fc.property(fc.array(fc.tuple(type, fc.dictionary(key, value)), { maxLength: 8 }), fc.boolean(), (given, structured) => {
-      const reader = streamReader({ structured, strict: false, share: ({ usage }) => usage, say: () => {} });
+      const reader = streamReader({
+        structured,
+        strict: false,
+        share: ({ usage }) => usage,
+        nameOf: String,
+        control: () => {},
+        say: () => {},
+      });
       for (const [kind, rest] of given)
         try {
           reader.take(JSON.stringify({ ...rest, type: kind }));
@@ -320,6 +327,15 @@ test("after its result a process may end in peace, but not for ever; the answer 
   assert(performance.now() - from < 550);
   await provider.close?.();
   assert.equal(readFileSync(join(fake.folder, "pid-saved"), "utf8"), "done\n");
+});
+
+test("a line of 40 MB ends the call with a typed error", async () => {
+  await using fake = await fakeClaude({ before: "head -c 41943040 /dev/zero | tr '\\0' y; echo" });
+  const from = performance.now();
+  const { error } = await outcomeOf(await providerOf(fake));
+  assert.equal(error?.code, "exec.cli.protocol_error");
+  assert.match(error.message, /longer than 33554432 bytes/);
+  assert(performance.now() - from < 5000);
 });
 
 test("an aborted signal starts nothing", async () => {

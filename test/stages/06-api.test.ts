@@ -4,6 +4,7 @@ import {
   APIError,
   Broken,
   type Clock,
+  capabilities,
   type Dispatcher,
   type ErrorCategory,
   type Message,
@@ -44,7 +45,7 @@ const scripted = (steps: readonly Step[]) => {
   const left = { returned: 0 };
   const provider = {
     name: "scripted",
-    capabilities: {},
+    capabilities: capabilities({}),
     async *stream(request: ModelRequest) {
       requests.push(request);
       const step = steps[requests.length - 1] ?? say("end of script");

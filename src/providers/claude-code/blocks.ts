@@ -9,6 +9,8 @@ export interface Source {
 }
 export interface BlockReading {
   readonly structured: boolean;
+  /** The name under which a tool is told. */
+  nameOf(name: string): string;
   say(event: ModelEvent): void;
   unknown(kind: string): void;
 }
@@ -35,7 +37,7 @@ export interface BlockReader {
   end(output: Json | undefined, result: string): void;
 }
 
-export const blockReader = ({ structured, say, unknown }: BlockReading): BlockReader => {
+export const blockReader = ({ structured, nameOf, say, unknown }: BlockReading): BlockReader => {
   /** Blocks of the message that is being written, by their place in it. */
   const open = new Map<number, Open>();
   const names = new Map<string, string>();
@@ -59,7 +61,7 @@ export const blockReader = ({ structured, say, unknown }: BlockReading): BlockRe
     if (called.has(id)) return;
     called.add(id);
     names.set(id, name);
-    if (!hidden(name)) say({ type: "cli_tool", id, name, input });
+    if (!hidden(name)) say({ type: "cli_tool", id, name: nameOf(name), input });
   };
 
   const begin = (place: number, kind: Open["kind"], block: JsonObject): Open => {
@@ -70,7 +72,7 @@ export const blockReader = ({ structured, say, unknown }: BlockReading): BlockRe
     if (kind === "text") speak(begun.index, text(block.text));
     if (kind === "tool_use") {
       names.set(begun.id, text(block.name));
-      if (!hidden(text(block.name))) say({ type: "tool_call_start", index: begun.index, id: begun.id, name: text(block.name) });
+      if (!hidden(text(block.name))) say({ type: "tool_call_start", index: begun.index, id: begun.id, name: nameOf(text(block.name)) });
     }
     return begun;
   };
@@ -158,7 +160,7 @@ export const blockReader = ({ structured, say, unknown }: BlockReading): BlockRe
         const id = text(block.tool_use_id);
         const name = names.get(id) ?? "";
         if (block.type !== "tool_result" || hidden(name)) continue;
-        say({ type: "cli_tool", id, name, result: { content: plain(block.content), is_error: block.is_error === true } });
+        say({ type: "cli_tool", id, name: nameOf(name), result: { content: plain(block.content), is_error: block.is_error === true } });
       }
     },
     end(output, result) {

@@ -1,20 +1,24 @@
 /** One call: one process, from its command line to its end. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { APIError } from "../../contract/errors.ts";
-import type { ModelEvent, ModelRequest } from "../../contract/provider.ts";
+import type { ModelEvent, ModelRequest, SessionTools } from "../../contract/provider.ts";
+import type { JsonObject } from "../../contract/schema.ts";
 import type { Environment } from "../lanes.ts";
-import { type Argument, argvOf, resumes } from "./argv.ts";
+import { argvOf, resumes } from "./argv.ts";
+import { begin, type Started } from "./begin.ts";
+import { type Channel, noChannel, openChannel } from "./channel.ts";
+import type { Control } from "./control.ts";
 import { type ChildEnvironment, redacted } from "./environment.ts";
 import { exitFailure, failureOf } from "./failures.ts";
+import { type Limit, limitOf } from "./limit.ts";
 import { lineLimit, lineReader } from "./lines.ts";
-import { type Running, start } from "./process.ts";
+import type { Running } from "./process.ts";
 import { newest, promptOf } from "./prompt.ts";
 import type { Conversation, Turn } from "./session.ts";
 import type { Extras } from "./settings.ts";
+import type { Spare } from "./spare.ts";
 import { type StreamReader, streamReader } from "./stream-json.ts";
 import { sinceThen } from "./usage.ts";
+import { speaksControl } from "./version.ts";
 
 export interface Setup {
   readonly extras: Extras;
@@ -27,7 +31,20 @@ export interface Setup {
   readonly single: boolean;
   /** US dollars that this call may spend, beside `extras.max_budget_usd`; undefined: no limit. */
   readonly budgetUsd?: number | undefined;
+  /** Null: none is kept. */
+  readonly spare: Spare | null;
   binary(): Promise<string>;
+  /** What the program says of itself; null for nothing. */
+  version(): Promise<string | null>;
+}
+export interface Asked {
+  readonly setup: Setup;
+  readonly request: ModelRequest;
+  readonly tools: SessionTools | undefined;
+  /** Ends the call. */
+  readonly stop: AbortController;
+  /** Is given what is still to be cleared away afterwards. */
+  track(ending: Promise<void>): void;
 }
 
 /** Milliseconds that the process may take to end by itself once the result is there. */
@@ -35,50 +52,44 @@ const FAREWELL = 5000;
 /** The same, when nobody waits any more. */
 const SHORT = 500;
 
-/** Ends the process when `stop` aborts, and throws its reason. `track` is given what is still to be cleared away afterwards. */
-export async function* call(
-  setup: Setup,
-  request: ModelRequest,
-  stop: AbortController,
-  track: (ending: Promise<void>) => void,
-): AsyncGenerator<ModelEvent, undefined> {
+/** Ends the process when `stop` aborts, and throws its reason. */
+export async function* call({ setup, request, tools, stop, track }: Asked): AsyncGenerator<ModelEvent, undefined> {
   const { signal } = stop;
+  const { extras, child } = setup;
   // What is asked beside the conversation, such as a summary of it, is no part of it.
   const turn = request.purpose === "api" ? await setup.conversation?.take() : undefined;
-  const limit = setup.timeoutMs;
-  const timer = limit > 0 ? setTimeout(() => stop.abort(late(limit)), limit) : undefined;
-  let files: Files | undefined;
-  let running: Running | undefined;
+  const limit = limitOf(setup.timeoutMs, () => stop.abort(late(setup.timeoutMs)));
+  const left: Left = { turn, channel: noChannel, started: undefined };
+  let next: (() => Promise<void>) | undefined;
   let reader: StreamReader | undefined;
   try {
     signal.throwIfAborted();
+    const binary = await setup.binary();
+    if (tools) left.channel = await channelOf(setup, tools, limit, signal);
+    const { channel } = left;
+    const bare = extras.bare_mode && child.hasKey;
     const argv = argvOf(request, {
-      extras: { ...setup.extras, max_budget_usd: budgetOf(setup, turn?.costUsd ?? 0) },
-      bare: setup.extras.bare_mode && setup.child.hasKey,
-      session: turn?.session ?? null,
+      extras: { ...extras, max_budget_usd: budgetOf(setup, turn?.costUsd ?? 0) },
+      ...{ bare, session: turn?.session ?? null, channel },
     });
     const input = inputOf(request, resumes(argv));
-    const binary = await setup.binary();
-    files = await written(argv);
     signal.throwIfAborted();
-    running = await start({ binary, args: files.args, env: setup.child.env, cwd: folderOf(setup.extras), input });
-    const said: ModelEvent[] = [];
-    reader = streamReader({
-      structured: request.outputSchema !== null,
-      strict: setup.extras.strict_wire,
-      single: setup.single,
-      share: turn?.share ?? ((bill) => (resumes(argv) ? sinceThen(bill, null) : bill.usage)),
-      say: (event) => {
-        if (event.type === "start") turn?.began();
-        said.push(event);
-      },
-    });
-    yield* read({ setup, running, reader, said, signal });
-    yield* conclude({ setup, running, reader, signal, turn });
+    const start = () => begin({ binary, env: child.env, cwd: folderOf(extras) }, argv);
+    left.started = setup.spare?.take(argv) ?? (await start());
+    const { running } = left.started;
+    running.send(channel.greeting + input);
+    if (!channel.greeting) running.endInput();
+    const found: Found = { said: [], asks: [], control: channel.control(running.send) };
+    reader = readerOf(setup, request, resumes(argv), left, found);
+    const reading = { setup, running, reader, signal, secrets: [...child.secrets, ...channel.secrets] };
+    yield* read(reading, found);
+    // A conversation has another command line the next time, and so has an address.
+    if (reader.outcome && !reader.outcome.trouble && !turn && !channel.secrets.length) next = async () => setup.spare?.keep(argv, start);
+    yield* conclude(reading, turn);
   } finally {
-    clearTimeout(timer);
+    limit.clear();
     const farewell = reader?.outcome && !reader.outcome.cut ? (signal.aborted ? SHORT : FAREWELL) : 0;
-    track(cleared(running, farewell, files, turn));
+    track(cleared(left, farewell).then(next));
   }
 }
 
@@ -86,16 +97,54 @@ export async function* call(
 const budgetOf = ({ extras, budgetUsd }: Setup, before: number): number | null =>
   budgetUsd === undefined ? extras.max_budget_usd : Math.min(extras.max_budget_usd ?? Number.POSITIVE_INFINITY, before + budgetUsd);
 
+const channelOf = async (setup: Setup, tools: SessionTools, limit: Limit, signal: AbortSignal): Promise<Channel> => {
+  const version = await unlessStopped(setup.version(), signal);
+  const patient: SessionTools = {
+    specs: tools.specs,
+    call: (asked, signal) => tools.call(asked, signal),
+    approve: (asked, signal) => limit.still(() => tools.approve(asked, signal)),
+  };
+  return openChannel(patient, speaksControl(version), (message) => redacted(message, setup.child.keys));
+};
+
+const readerOf = (
+  { extras, single }: Setup,
+  request: ModelRequest,
+  resumed: boolean,
+  { turn, channel }: Left,
+  { said, asks }: Found,
+): StreamReader =>
+  streamReader({
+    structured: request.outputSchema !== null,
+    strict: extras.strict_wire,
+    single,
+    share: turn?.share ?? ((bill) => (resumed ? sinceThen(bill, null) : bill.usage)),
+    nameOf: channel.nameOf,
+    control: (line) => asks.push(line),
+    say: (event) => {
+      if (event.type === "start") turn?.began();
+      said.push(event);
+    },
+  });
+
 interface Reading {
   readonly setup: Setup;
   readonly running: Running;
   readonly reader: StreamReader;
   readonly signal: AbortSignal;
+  readonly secrets: readonly string[];
+}
+/** What is asked must reach the tool as it was meant. */
+const CONTROL = /^\s*\{\s*"type"\s*:\s*"control_/;
+/** What the reader found in a piece of the output. */
+interface Found {
+  readonly said: ModelEvent[];
+  readonly asks: JsonObject[];
+  readonly control: Control;
 }
 
-async function* read({ setup, running, reader, said, signal }: Reading & { readonly said: ModelEvent[] }): AsyncGenerator<ModelEvent> {
-  const { secrets } = setup.child;
-  const lines = lineReader(lineLimit(setup.host), (line) => reader.take(redacted(line, secrets)));
+async function* read({ setup, running, reader, signal, secrets }: Reading, { said, asks, control }: Found): AsyncGenerator<ModelEvent> {
+  const lines = lineReader(lineLimit(setup.host), (line) => reader.take(redacted(line, CONTROL.test(line) ? setup.child.keys : secrets)));
   const onStop = () => {
     running.stdout.drop(signal.reason);
     running.end();
@@ -108,6 +157,8 @@ async function* read({ setup, running, reader, said, signal }: Reading & { reado
       yield* said.splice(0);
       if (failure) throw failure.thrown;
       if (reader.outcome) return;
+      // After the events, so that a call is told before it runs.
+      for (const line of asks.splice(0)) control.take(line);
     }
     const failure = attempt(() => lines.end());
     yield* said.splice(0);
@@ -127,13 +178,7 @@ const attempt = (act: () => void): { readonly thrown: unknown } | undefined => {
   }
 };
 
-async function* conclude({
-  setup,
-  running,
-  reader,
-  signal,
-  turn,
-}: Reading & { readonly turn: Turn | undefined }): AsyncGenerator<ModelEvent> {
+async function* conclude({ running, reader, signal, secrets }: Reading, turn: Turn | undefined): AsyncGenerator<ModelEvent> {
   const unknown = reader.unknown();
   if (unknown) yield { type: "notice", notice: "unknown_wire_shape", data: { provider: "claude_code_cli", ...unknown } };
   const { outcome } = reader;
@@ -143,7 +188,7 @@ async function* conclude({
   }
   const error = outcome?.trouble
     ? failureOf(outcome.trouble)
-    : exitFailure(await unlessStopped(running.exit, signal), redacted(running.stderr(), setup.child.secrets) || reader.stray, reader.heard);
+    : exitFailure(await unlessStopped(running.exit, signal), redacted(running.stderr(), secrets) || reader.stray, reader.heard);
   if (/no conversation found/i.test(error.message)) turn?.lost();
   throw error;
 }
@@ -170,27 +215,20 @@ const inputOf = (request: ModelRequest, resumed: boolean): string => {
   return `${JSON.stringify({ type: "user", message: { role: "user", content } })}\n`;
 };
 
-interface Files {
-  readonly args: readonly string[];
-  /** Null: nothing was written. */
-  readonly folder: string | null;
+/** What a call leaves behind. */
+interface Left {
+  readonly turn: Turn | undefined;
+  channel: Channel;
+  started: Started | undefined;
 }
 
-/** Writes what must not stand in the command line where only this user reads it. */
-const written = async (argv: readonly Argument[]): Promise<Files> => {
-  const spilled = argv.filter((arg) => typeof arg !== "string");
-  if (spilled.length === 0) return { args: argv.filter((arg) => typeof arg === "string"), folder: null };
-  const folder = await mkdtemp(join(tmpdir(), "geny-claude-"));
-  for (const { file, content } of spilled) await writeFile(join(folder, file), content, { mode: 0o600 });
-  return { args: argv.map((arg) => (typeof arg === "string" ? arg : join(folder, arg.file))), folder };
-};
-
 /** `farewell`: milliseconds for a process that has done its work to end by itself. */
-const cleared = async (running: Running | undefined, farewell: number, files: Files | undefined, turn: Turn | undefined): Promise<void> => {
+const cleared = async ({ turn, channel, started }: Left, farewell: number): Promise<void> => {
   try {
-    if (running && farewell) await within(farewell, running.exit);
-    await running?.end();
-    if (files?.folder) await rm(files.folder, { recursive: true, force: true });
+    started?.running.endInput();
+    await channel.close();
+    if (started && farewell) await within(farewell, started.running.exit);
+    await started?.end();
   } finally {
     turn?.release();
   }

@@ -12,6 +12,7 @@ import { call, type Setup } from "./call.ts";
 import { environmentOf } from "./environment.ts";
 import { conversationOf } from "./session.ts";
 import { extrasOf, hintOf } from "./settings.ts";
+import { spareOf } from "./spare.ts";
 import { versionOf } from "./version.ts";
 
 export interface ClaudeCodeOptions extends ProviderCredentials {
@@ -52,7 +53,7 @@ export const claudeCodeCli = (options: ClaudeCodeOptions = {}, { single = false 
   const ends = new Set<Promise<void>>();
   let made: Setup | undefined;
   const setup = (): Setup => {
-    made ??= { ...setupOf(options), single };
+    made ??= { ...setupOf(options, client.track), single };
     return made;
   };
   const client: Client = {
@@ -74,12 +75,14 @@ export const claudeCodeCli = (options: ClaudeCodeOptions = {}, { single = false 
     capabilities: CAPABILITIES,
     stream: (request, options) => ({ [Symbol.asyncIterator]: () => leavable(client, request, options) }),
     async warmup() {
-      const { binary, child } = setup();
-      const version = await versionOf(await binary(), child.env);
+      const version = await setup().version();
       if (version) options.log?.debug(`${NAME}: ${version}`);
       else options.log?.warn(`${NAME}: the program did not tell its version.`);
     },
-    close: async () => void (await Promise.allSettled(ends)),
+    async close() {
+      made?.spare?.close();
+      while (ends.size) await Promise.allSettled(ends);
+    },
   };
 };
 
@@ -90,24 +93,30 @@ interface Client {
   track(end: Promise<void>): void;
 }
 
-const setupOf = (options: ClaudeCodeOptions): Omit<Setup, "single"> => {
+const setupOf = (options: ClaudeCodeOptions, track: Client["track"]): Omit<Setup, "single"> => {
   const host = options.env ?? process.env;
   const extras = extrasOf(options.extras, (message) => options.log?.warn(message));
   const hint = hintOf(extras);
-  let found: Promise<string> | undefined;
+  const child = environmentOf(options, extras, host);
+  const binary = remembered(() => findBinary(options.binaryPath, host));
   return {
-    extras,
-    host,
-    child: environmentOf(options, extras, host),
+    ...{ extras, host, child, binary },
     timeoutMs: options.timeoutMs || extras.timeout_s * 1000,
     conversation: hint && conversationOf(hint),
-    binary() {
-      found ??= findBinary(options.binaryPath, host).catch((error: unknown) => {
-        found = undefined; // it may be installed meanwhile
-        throw error;
-      });
-      return found;
-    },
+    spare: extras.warm_spare ? spareOf(track) : null,
+    version: remembered(async () => versionOf(await binary(), child.env)),
+  };
+};
+
+/** Asked once; and again after a failure, which may be mended meanwhile. */
+const remembered = <T>(ask: () => Promise<T>): (() => Promise<T>) => {
+  let known: Promise<T> | undefined;
+  return () => {
+    known ??= ask().catch((error: unknown) => {
+      known = undefined;
+      throw error;
+    });
+    return known;
   };
 };
 
@@ -115,7 +124,7 @@ const setupOf = (options: ClaudeCodeOptions): Omit<Setup, "single"> => {
 const leavable = (
   client: Client,
   request: ModelRequest,
-  { signal, budgetUsd }: StreamOptions,
+  { signal, tools, budgetUsd }: StreamOptions,
 ): AsyncIterator<ModelEvent, undefined, undefined> => {
   const stop = new AbortController();
   const onAbort = () => stop.abort(signal.reason);
@@ -124,9 +133,9 @@ const leavable = (
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       const setup = { ...client.setup(), budgetUsd };
-      const { sent, notices } = lowered(client, request);
+      const { sent, notices } = lowered(client, request, tools !== undefined);
       yield* notices;
-      yield* call(setup, sent, stop, client.track);
+      yield* call({ setup, request: sent, tools, stop, track: client.track });
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
@@ -142,14 +151,18 @@ const leavable = (
   };
 };
 
-/** What the CLI can be told of the request; what of it is lost is told once. */
-const lowered = ({ once }: Client, request: ModelRequest): { readonly sent: ModelRequest; readonly notices: readonly ModelEvent[] } => {
+/** What the CLI can be told of the request; what of it is lost is told once. `takesTools`: they come to it another way. */
+const lowered = (
+  { once }: Client,
+  request: ModelRequest,
+  takesTools: boolean,
+): { readonly sent: ModelRequest; readonly notices: readonly ModelEvent[] } => {
   const notices: ModelEvent[] = [];
   const tell = (notice: ClientNotice, data: JsonObject & { readonly field: string }) => {
     if (once(`${notice} ${data.field}`)) notices.push({ type: "notice", notice, data: { provider: NAME, ...data } });
   };
   const unsupported = (field: string) => tell("feature_unsupported", { field });
   const sent = lower(request, TARGET, { dropped: (field, value) => tell("parameter_dropped", { field, value }), unsupported });
-  if (request.tools.length) unsupported("tools");
+  if (request.tools.length && !takesTools) unsupported("tools");
   return { sent, notices };
 };

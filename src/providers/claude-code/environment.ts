@@ -34,6 +34,8 @@ export interface ChildEnvironment {
   readonly hasKey: boolean;
   /** Values that are shown nowhere. */
   readonly secrets: readonly string[];
+  /** Those of them that no tool of ours gets either: what `env_extras` holds may be a part of what a tool is rightly told. */
+  readonly keys: readonly string[];
 }
 
 /**
@@ -53,8 +55,9 @@ export const environmentOf = (keys: Keys, { env_extras }: Pick<Extras, "env_extr
     ...(headers.length ? { ANTHROPIC_CUSTOM_HEADERS: headers.map(([name, value]) => `${name}: ${value}`).join("\n") } : {}),
     ...env_extras,
   };
-  const given = [...Object.values(login), ...headers.map(([, value]) => value), ...Object.values(env_extras)];
-  return { env, hasKey: "ANTHROPIC_API_KEY" in login, secrets: given.filter((value) => value.length >= SECRET) };
+  const long = (values: readonly string[]) => values.filter((value) => value.length >= SECRET);
+  const own = long([...Object.values(login), ...headers.map(([, value]) => value)]);
+  return { env, hasKey: "ANTHROPIC_API_KEY" in login, secrets: [...own, ...long(Object.values(env_extras))], keys: own };
 };
 
 /** A shorter value hides nothing: striking it out would only spoil words. */

@@ -12,7 +12,6 @@ export interface Command {
   readonly env: { readonly [name: string]: string };
   /** Null: the process's own. */
   readonly cwd: string | null;
-  readonly input: string;
 }
 
 export interface Exit {
@@ -27,6 +26,10 @@ export interface Running {
   /** The newest part of what it said there. */
   stderr(): string;
   readonly exit: Promise<Exit>;
+  /** Input, while it is open. */
+  send(input: string): void;
+  /** No more input comes. */
+  endInput(): void;
   /** Asks the group to end, and ends by force after `GRACE` what is left of it. Settles when it is gone. Never rejects. */
   end(): Promise<void>;
 }
@@ -68,12 +71,13 @@ export const start = async (command: Command): Promise<Running> => {
   const pid = child.pid as number; // there is one once it was spawned
   running.add(pid);
   if (running.size === 1) process.once("exit", killAll);
-  stdin.end(command.input);
   let ending: Promise<void> | undefined;
   return {
     stdout: queue,
     stderr: () => words,
     exit,
+    send: (input) => void (stdin.writable && stdin.write(input)),
+    endInput: () => void stdin.end(),
     end: () => {
       ending ??= endGroup(pid).finally(() => {
         running.delete(pid);

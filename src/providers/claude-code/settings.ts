@@ -18,6 +18,7 @@ export const extrasFields = fields({
   disallow_tools: list(text({ about: "a tool or a rule" }), { about: "tools that the CLI must not use", default: [] }),
   extra_args: list(text({ about: "an argument" }), { about: "put at the end of the command line as they are", default: [] }),
   timeout_s: number({ about: "seconds that one call may take; 0: no limit", min: 0, default: 300 }),
+  warm_spare: flag({ about: "a program is started ahead for the next call with the same command line", default: false }),
   strict_wire: flag({ about: "lines that are not understood are errors", default: false }),
   env_extras: record(text({ about: "a value" }), { about: "added to the CLI's environment", default: {} }),
   session_hint: object({

@@ -17,6 +17,10 @@ export interface Reading {
   readonly single?: boolean;
   /** What the result says was used, as this call's share of it. */
   share(bill: Bill): Usage;
+  /** The name under which a tool is told. */
+  nameOf(name: string): string;
+  /** What the CLI asks of its host. */
+  control(line: JsonObject): void;
   say(event: ModelEvent): void;
 }
 
@@ -41,19 +45,17 @@ export interface StreamReader {
   readonly stray: string;
 }
 
+const CONTROL = new Set(["control_request", "control_response", "control_cancel_request"]);
 /** Lines that say nothing about the answer. */
-const QUIET = new Set([
-  ...["control_request", "control_response", "control_cancel_request", "keep_alive"],
-  ...["tool_progress", "tool_use_summary", "auth_status", "prompt_suggestion"],
-]);
+const QUIET = new Set([...["keep_alive", "tool_progress", "tool_use_summary", "auth_status", "prompt_suggestion"]]);
 
 /** Ends of a message after which the CLI asks the model again. */
 const ASKS_AGAIN = new Set(["max_tokens", "refusal", "pause_turn", "model_context_window_exceeded"]);
 
-export const streamReader = ({ structured, strict, single = false, share, say }: Reading): StreamReader => {
+export const streamReader = ({ structured, strict, single = false, share, nameOf, control, say }: Reading): StreamReader => {
   const running = runningBill();
   const strange = { first: "", count: 0, unknown: 0, malformed: 0 };
-  const blocks = blockReader({ structured, say, unknown: (kind) => odd(kind) });
+  const blocks = blockReader({ structured, nameOf, say, unknown: (kind) => odd(kind) });
   let outcome: Outcome | null = null;
   let heard: Trouble | null = null;
   let resetAt: number | null = null;
@@ -119,6 +121,7 @@ export const streamReader = ({ structured, strict, single = false, share, say }:
     if (type === "assistant") return assistant(line, source);
     if (type === "user") return blocks.results(object(line.message).content);
     if (type === "result") return result(line);
+    if (CONTROL.has(type)) return control(line);
     if (type === "error") throw protocol(text(line.message) || text(object(line.error).message) || "it sent an error line.");
     if (type === "rate_limit_event") {
       const { status, resetsAt } = object(line.rate_limit_info);

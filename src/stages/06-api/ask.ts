@@ -9,10 +9,12 @@ import type { Services } from "../../contract/services.ts";
 import type { Call } from "../../contract/strategy.ts";
 import { promptTokens } from "../../contract/usage.ts";
 import type { Account } from "./account.ts";
+import { type CliCalls, cliCalls } from "./cli-calls.ts";
 import { uniqueIds } from "./ids.ts";
 import { type Attempt, listen } from "./listen.ts";
 import { thinks } from "./request.ts";
 import type { Retry } from "./retry.ts";
+import type { OpenTools } from "./session-tools.ts";
 
 export interface Asking {
   readonly provider: Provider;
@@ -21,6 +23,8 @@ export interface Asking {
   readonly call: Call;
   readonly iteration: number;
   readonly announce: boolean;
+  /** The session's own tools for a request, if the provider runs a loop by itself. */
+  readonly tools: ((request: ModelRequest) => (told: CliCalls) => OpenTools) | null;
   /** Names the next step of its kind: `model#1`, `wait#1`. */
   step(kind: string): string;
   readonly account: Account;
@@ -36,9 +40,12 @@ export const ask = async (asking: Asking, asked: ModelRequest): Promise<ModelRes
   let reserved = asking.account(asked);
   if ("refused" in reserved) throw rejected(reserved);
   announce(reserved, provider, call);
+  const tools = asking.tools?.(reserved.request);
   for (let n = 0; ; n++) {
     const mine = reserved;
     const { request, budgetUsd } = mine;
+    const told = cliCalls(call.emit);
+    const open = tools?.(told);
     /** A switch was not made, and what was used before it is told. */
     let settled = false;
     const attempt: Attempt = {
@@ -61,9 +68,11 @@ export const ask = async (asking: Asking, asked: ModelRequest): Promise<ModelRes
         settled = "refused" in left || left.lowered !== null;
         if (settled) throw failed;
       },
+      tools: open?.tools,
+      told,
     };
     try {
-      const response = await call.step(asking.step("model"), (signal) => listen(attempt, signal));
+      const response = await call.step(asking.step("model"), (signal) => listen(attempt, signal).finally(() => open?.close()));
       if (!provider.hops) services.bounds.learn(request, promptTokens(response.usage));
       return response;
     } catch (thrown) {
@@ -75,7 +84,7 @@ export const ask = async (asking: Asking, asked: ModelRequest): Promise<ModelRes
       const again = delay === undefined ? undefined : asking.account(asked);
       if (delay === undefined || again === undefined || "refused" in again) {
         if (again && "refused" in again) services.log.warn(`The call is not tried again. ${again.refused}`);
-        throw told(error, provider.name, call);
+        throw tell(error, provider.name, call);
       }
       reserved = again;
       const { code, category } = error;
@@ -113,7 +122,7 @@ const typed = (thrown: unknown): GenyExecutorError =>
     ? thrown
     : new APIError(thrown instanceof Error ? thrown.message : String(thrown), { code: "exec.api.unknown", cause: thrown });
 
-export const told = (thrown: unknown, provider: string, { emit }: Call): GenyExecutorError => {
+export const tell = (thrown: unknown, provider: string, { emit }: Call): GenyExecutorError => {
   const error = typed(thrown);
   emit("api.error", { code: error.code, category: error.category ?? "unknown", provider, message: error.message });
   return error;

@@ -1,5 +1,5 @@
 /** The config of stage 6: who is asked, and how it is reached. */
-import { fields, flag, int, type Output, oneOf, rows, text } from "../../contract/schema.ts";
+import { fields, flag, int, number, type Output, oneOf, rows, text } from "../../contract/schema.ts";
 import type { Connection } from "../../contract/services.ts";
 
 /** The names of both releases of the Python program. */
@@ -51,6 +51,15 @@ export const configWith = (own: readonly string[]) => {
       about: "tokens of an answer that must be affordable; a call with less left is refused rather than made shorter",
       min: 1,
       default: 256,
+    }),
+    permission_requester: oneOf(["callback", "pipeline_resume"], {
+      about: "who is asked when the backend wants to run a tool of its own: the host's `approve`, or whoever answers by `pipeline.resume`",
+      default: "callback",
+    }),
+    permission_timeout_s: number({
+      about: "seconds that the answer may take; then the tool does not run; 0: no limit",
+      min: 0,
+      default: 0,
     }),
     targets: rows(target, { about: `only for ${ROUTER}: who is asked, and who after them when they cannot answer` }),
     balance: flag({ about: "only with targets: neighbours that differ in their account alone take turns", default: false }),

@@ -1,5 +1,7 @@
 /** The events of stage 6: its own, and those of the model's client. */
 import { fields, flag, int, json, number, object, oneOf, text } from "../../contract/schema.ts";
+import { decisionEvents } from "../decision.ts";
+import { toolCallEvents } from "../tool-call.ts";
 
 const provider = text({ about: "the provider" });
 const model = text({ about: "the model" });
@@ -9,6 +11,8 @@ const source = oneOf(["api", "internal", "cli"], {
 const field = text({ about: "field of the request" });
 
 export const apiEvents = {
+  ...toolCallEvents,
+  ...decisionEvents,
   "api.model_routed": fields({ router: text({ about: "the strategy" }), from: model, to: model }),
   "api.router.error": fields({ router: text({ about: "the strategy" }), error: text({ about: "the message" }) }),
   "api.request": fields({

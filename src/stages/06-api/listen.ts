@@ -1,8 +1,9 @@
 /** One attempt: the provider's stream is folded into an answer while its pieces go out as events. */
 import { type Fold, incomplete } from "../../contract/collect.ts";
-import type { Failover, ModelEvent, ModelRequest, ModelResponse, Provider } from "../../contract/provider.ts";
+import type { Failover, ModelEvent, ModelRequest, ModelResponse, Provider, SessionTools } from "../../contract/provider.ts";
 import type { Clock } from "../../contract/services.ts";
 import type { Call } from "../../contract/strategy.ts";
+import type { CliCalls } from "./cli-calls.ts";
 
 export interface Attempt {
   readonly provider: Provider;
@@ -21,13 +22,16 @@ export interface Attempt {
   readonly emit: Call["emit"];
   /** Told of a switch to another target of a route, while `answer` holds what the one before has used. What it throws ends the attempt. */
   switched(failover: Failover): void;
+  /** The session's own tools, for a backend that runs a loop by itself. */
+  readonly tools: SessionTools | undefined;
+  readonly told: CliCalls;
 }
 
 /** Rejects with the signal's reason as soon as it aborts, whatever the provider does. */
 export const listen = async (attempt: Attempt, signal: AbortSignal): Promise<ModelResponse> => {
   signal.throwIfAborted();
-  const { provider, request, budgetUsd, answer } = attempt;
-  const iterator = provider.stream(request, { signal, ...(budgetUsd === null ? {} : { budgetUsd }) })[Symbol.asyncIterator]();
+  const { provider, request, budgetUsd, answer, tools } = attempt;
+  const iterator = provider.stream(request, { signal, tools, ...(budgetUsd === null ? {} : { budgetUsd }) })[Symbol.asyncIterator]();
   const stop = { asked: false };
   let onAbort = () => {};
   const aborted = new Promise<never>((_, reject) => {
@@ -87,8 +91,7 @@ const consume = async (attempt: Attempt, events: AsyncIterable<ModelEvent>, stop
         break;
       }
       case "cli_tool":
-        if (event.input) emit("api.tool_use", { id: event.id, name: event.name, input: event.input, source: "cli" });
-        if (event.result) emit("api.tool_result", { tool_use_id: event.id, ...event.result, source: "cli" });
+        attempt.told.hear(event);
         break;
       case "failover": {
         const { type: _, ...failover } = event;

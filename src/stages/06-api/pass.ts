@@ -1,15 +1,18 @@
 /** What one run of stage 6 has gathered: it becomes the patch, whether the run ends well or breaks. */
-
+import type { HitlDecision } from "../../contract/host.ts";
 import type { Interrupted } from "../../contract/interrupted.ts";
 import type { ContentBlock, Message, Origin, Role } from "../../contract/message.ts";
 import { textOf, toolUses } from "../../contract/message.ts";
 import type { Failover, ModelResponse } from "../../contract/provider.ts";
 import type { JsonObject } from "../../contract/schema.ts";
 import type { ModelCall, PendingToolCall, State } from "../../contract/state.ts";
+import type { ToolOutcome } from "../../contract/tool.ts";
+import { remembered } from "../decision.ts";
 import { counts, rescued, spoken } from "./answer.ts";
+import type { PermissionEntry } from "./permission.ts";
 import type { Answered } from "./tool-loop.ts";
 
-type Before = Pick<State, "messages" | "shared" | "toolCallsTotal" | "failovers" | "heldCostUsd">;
+type Before = Pick<State, "messages" | "shared" | "toolCallsTotal" | "failovers" | "heldCostUsd" | "hitlHistory">;
 
 export class Pass {
   /** The history, grown by what this run added. */
@@ -19,6 +22,8 @@ export class Pass {
   failovers: State["failovers"];
   readonly calls: ModelCall[] = [];
   heldCostUsd: number;
+  #decisions: State["hitlHistory"];
+  #decision: HitlDecision | null = null;
   readonly #before: Before;
   readonly #messageId: () => string;
   /** Contents of answers that the vendor paused; the next answer goes on with them. */
@@ -31,6 +36,7 @@ export class Pass {
     this.#messageId = messageId;
     ({ messages: this.messages, shared: this.shared, toolCallsTotal: this.toolCallsTotal } = state);
     ({ failovers: this.failovers, heldCostUsd: this.heldCostUsd } = state);
+    this.#decisions = state.hitlHistory;
   }
 
   #say(origin: Origin, role: Role, content: Message["content"]): void {
@@ -74,11 +80,20 @@ export class Pass {
       "user",
       outcomes.map(({ block }) => block),
     );
-    for (const { newMessages, mutations } of outcomes) {
-      for (const { role, content, origin } of newMessages) this.#say(origin ?? "tool", role, content);
-      this.shared = { ...this.shared, ...mutations };
-    }
-    this.toolCallsTotal += outcomes.length;
+    for (const outcome of outcomes) this.ran(outcome);
+  }
+
+  /** What a tool leaves behind, beside its result. */
+  ran({ newMessages, mutations }: ToolOutcome): void {
+    for (const { role, content, origin } of newMessages) this.#say(origin ?? "tool", role, content);
+    this.shared = { ...this.shared, ...mutations };
+    this.toolCallsTotal++;
+  }
+
+  /** A person's decision on a tool of the backend's own. */
+  decided({ request, decided, at }: PermissionEntry): void {
+    this.#decision = decided.decision;
+    this.#decisions = remembered(this.#decisions, request, decided, at);
   }
 
   patch() {
@@ -91,6 +106,7 @@ export class Pass {
       ...(toolCallsTotal === this.#before.toolCallsTotal ? {} : { toolCallsTotal }),
       ...(failovers === this.#before.failovers ? {} : { failovers }),
       ...(heldCostUsd === this.#before.heldCostUsd ? {} : { heldCostUsd }),
+      ...(this.#decision ? { hitlHistory: this.#decisions, hitlLastDecision: this.#decision } : {}),
     };
   }
 

@@ -5,8 +5,9 @@ import type { PendingToolCall, State } from "../../contract/state.ts";
 import { type Call, defineStrategy } from "../../contract/strategy.ts";
 import type { ToolOutcome } from "../../contract/tool.ts";
 import { permits } from "../../contract/tool-guard.ts";
+import { makeCall, unmade } from "../tool-call.ts";
 
-type Seen = Pick<State, "sessionId" | "shared" | "turn" | "toolCallsTotal" | "toolGuard">;
+export type Seen = Pick<State, "sessionId" | "shared" | "turn" | "toolCallsTotal" | "toolGuard">;
 export interface Inner {
   /** Rounds of tools that this run of the stage has answered. */
   readonly turns: number;
@@ -86,18 +87,10 @@ const answer = async (groups: PendingToolCall[][], state: Seen, dispatcher: Disp
 
 const dispatched = async (one: PendingToolCall, state: Seen, dispatcher: Dispatcher, call: Call): Promise<ToolOutcome> => {
   call.emit("api.tool_use", { id: one.tool_use_id, name: one.tool_name, input: one.tool_input, source: "internal" });
-  const outcome = await call.step(`tool:${one.tool_name}#${state.toolCallsTotal + 1}`, (signal) =>
-    dispatcher.dispatch(one, state, { ...call, signal }),
-  );
+  const outcome = await makeCall(one, { against: undefined, state, dispatcher, call });
   const { content } = outcome.block;
   call.emit("api.tool_result", { tool_use_id: one.tool_use_id, content, is_error: outcome.isError, source: "internal" });
   return outcome;
 };
 
-const notDone = (one: PendingToolCall): ToolOutcome => ({
-  block: { type: "tool_result", tool_use_id: one.tool_use_id, content: "Not finished: the turn was stopped.", is_error: true },
-  isError: true,
-  mutations: {},
-  newMessages: [],
-  durationMs: 0,
-});
+const notDone = ({ tool_use_id }: PendingToolCall): ToolOutcome => unmade(tool_use_id, "Not finished: the turn was stopped.");

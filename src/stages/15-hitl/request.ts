@@ -1,9 +1,8 @@
-/** Requests and decisions, from what tools, hosts and people hand in. */
-import type { HitlDecision, HitlRequest } from "../../contract/host.ts";
+/** Requests, from what tools and hosts hand in. */
+import type { HitlRequest } from "../../contract/host.ts";
 import type { JsonObject } from "../../contract/schema.ts";
 
 const SEVERITIES = ["info", "warn", "error"] as const;
-const DECISIONS = ["approve", "reject", "cancel"] as const;
 
 const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
 const textOf = (value: unknown): string => (value === null || value === undefined ? "" : String(value));
@@ -20,10 +19,4 @@ export const asRequest = (given: unknown, token: () => string, now: string): Hit
     payload: isObject(given.payload) ? given.payload : {},
     created_at: textOf(given.created_at) || now,
   };
-};
-
-/** A decision in any case, or null when it is none. */
-export const asDecision = (given: unknown): HitlDecision | null => {
-  const word = typeof given === "string" ? given.toLowerCase() : "";
-  return DECISIONS.find((known) => known === word) ?? null;
 };

@@ -2,13 +2,7 @@
 import type { HitlDecision } from "../../contract/host.ts";
 import { fields, number } from "../../contract/schema.ts";
 import { defineStrategy } from "../../contract/strategy.ts";
-
-export interface Timeout {
-  /** Null: no limit. */
-  readonly seconds: number | null;
-  /** Holds when the time is up, and when the requester gives no decision. */
-  readonly verdict: HitlDecision;
-}
+import type { Timeout } from "../decision.ts";
 
 const indefinite = defineStrategy<Timeout>()({
   about: "Waits without a limit. No decision cancels.",

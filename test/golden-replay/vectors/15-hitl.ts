@@ -1,5 +1,6 @@
-import { asDecision, asRequest } from "../../../src/stages/15-hitl/request.ts";
+import { asRequest } from "../../../src/stages/15-hitl/request.ts";
 import { timeouts } from "../../../src/stages/15-hitl/timeouts.ts";
+import { asDecision } from "../../../src/stages/decision.ts";
 import { made } from "../make.ts";
 import type { Difference, Vector } from "../types.ts";
 
