@@ -32,7 +32,6 @@ const TEXT = ',"delta":{"type":"text_delta","text":"';
 export const streamReader = (reading: Reading): StreamReader => {
   const { say, requestId } = reading;
   let started = false;
-  let finished = false;
   let open: Open | undefined;
   let highest = -1;
   let usage: Usage = noUsage;
@@ -92,7 +91,7 @@ export const streamReader = (reading: Reading): StreamReader => {
   };
   const finish = () => {
     if (!started || open || !stop) throw incomplete("anthropic");
-    finished = true;
+    reader.finished = true;
     say({ type: "finish", stopReason: stop.reason, stopSequence: stop.sequence });
   };
   const handlers: { readonly [type: string]: (event: JsonObject) => void } = {
@@ -114,12 +113,10 @@ export const streamReader = (reading: Reading): StreamReader => {
     say({ type: "text", index: open.index, text: piece });
     return true;
   };
-  return {
-    get finished() {
-      return finished;
-    },
+  const reader = {
+    finished: false,
     take(data: string) {
-      if (finished || plainText(data)) return;
+      if (reader.finished || plainText(data)) return;
       const event = parsed(data);
       if (!isObject(event)) throw wrong("an event that is no JSON object");
       const type = text(event.type);
@@ -129,6 +126,7 @@ export const streamReader = (reading: Reading): StreamReader => {
       else reading.unknown(type);
     },
   };
+  return reader;
 };
 
 const opened = (index: number, block: JsonObject): Open => {

@@ -78,7 +78,7 @@ export interface Reading {
   unknown(type: string): void;
 }
 
-/** Throws `APIError`; what comes after the answer's end is ignored. */
+/** Throws `APIError`; what comes after the answer's end is ignored. Made anew for each answer: an accessor in it would cost more than its work. */
 export interface StreamReader {
   /** The data of the next event. Called without its object. */
   readonly take: (data: string) => void;
