@@ -68,11 +68,7 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
       sessionId: state.sessionId,
       toolUseId: call.tool_use_id,
       shared: state.shared,
-      /** Made when it is asked for: most tools do not. */
-      get idempotencyKey() {
-        const { sessionId, turn, toolCallsTotal: ordinal } = state;
-        return idempotencyKey({ sessionId, turn, ordinal, name, input: given });
-      },
+      idempotencyKey: idempotencyKey({ sessionId: state.sessionId, turn: state.turn, ordinal: state.toolCallsTotal, name, input: given }),
     });
     const running = bounded((signal) => tool.run(checked.input, context(signal)), tool, door.signal, clock);
     const result = running instanceof Promise ? await running : running;
