@@ -1,6 +1,5 @@
 /** Everything between a model's call and its result: find, validate, authorize, run, render, keep what is large. */
 
-import { orAbort } from "../contract/abort.ts";
 import { ToolExecutionError } from "../contract/errors.ts";
 import { nearest } from "../contract/nearest.ts";
 import type { Clock, Dispatcher, Logger, Tools } from "../contract/services.ts";
