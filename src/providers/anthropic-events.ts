@@ -13,7 +13,7 @@ type Says = Reading["say"];
 
 /** A block that has begun and not ended. */
 type Open =
-  | { readonly kind: "text"; readonly index: number }
+  | { readonly kind: "text"; readonly index: number; readonly head: string }
   | { readonly kind: "thinking"; readonly index: number }
   | {
       readonly kind: "tool";
@@ -25,8 +25,8 @@ type Open =
     }
   | { readonly kind: "other"; readonly index: number; readonly block: JsonObject; json: string };
 
-const DELTA = '{"type":"content_block_delta","index":';
-const TEXT = ',"delta":{"type":"text_delta","text":"';
+/** What stands before the text of a piece of block `index`, as the vendor writes it. */
+const headOf = (index: number): string => `{"type":"content_block_delta","index":${index},"delta":{"type":"text_delta","text":"`;
 
 /** Reads a stream's events by their data. `take` throws `APIError`; what comes after the message's end is ignored. */
 export const streamReader = (reading: Reading): StreamReader => {
@@ -105,11 +105,9 @@ export const streamReader = (reading: Reading): StreamReader => {
   };
   /** The commonest line, without building its object. False: it is another, or one with escapes. */
   const plainText = (data: string): boolean => {
-    if (open?.kind !== "text" || !data.startsWith(DELTA) || !data.endsWith('"}}')) return false;
-    const comma = data.indexOf(",", DELTA.length);
-    if (!data.startsWith(TEXT, comma)) return false;
-    const piece = data.slice(comma + TEXT.length, -3);
-    if (piece.includes("\\") || piece.includes('"') || data.slice(DELTA.length, comma) !== `${open.index}`) return false;
+    if (open?.kind !== "text" || !data.startsWith(open.head) || !data.endsWith('"}}')) return false;
+    const piece = data.slice(open.head.length, -3);
+    if (piece.includes("\\") || piece.includes('"')) return false;
     say({ type: "text", index: open.index, text: piece });
     return true;
   };
@@ -130,7 +128,7 @@ export const streamReader = (reading: Reading): StreamReader => {
 };
 
 const opened = (index: number, block: JsonObject): Open => {
-  if (block.type === "text") return { kind: "text", index };
+  if (block.type === "text") return { kind: "text", index, head: headOf(index) };
   if (block.type === "thinking") return { kind: "thinking", index };
   if (block.type === "tool_use") return { kind: "tool", index, id: text(block.id), name: text(block.name), input: block.input, json: "" };
   return { kind: "other", index, block, json: "" };
