@@ -24,12 +24,12 @@ for (const folder of readdirSync(join(bench, "peers"))) {
   const cwd = join(bench, "peers", folder);
   const pkg = JSON.parse(readFileSync(join(cwd, "package.json"), "utf8")) as {
     bench: { wires: object; python?: string };
-    dependencies?: object;
+    dependencies?: { "geny-executor"?: string };
   };
   if (!Object.keys(pkg.bench.wires).some((id) => wanted.includes(id))) continue;
   if (pkg.bench.python) {
     if (!existsSync(join(cwd, pkg.bench.python)) && !sh("sh", ["setup.sh"], cwd)) console.error(`${folder} is left out: its setup failed.`);
-  } else if (folder === "geny-executor") {
+  } else if (pkg.dependencies?.["geny-executor"]) {
     // A copy, as npm would install it; made anew because the sources may have changed.
     rmSync(join(cwd, "node_modules"), { recursive: true, force: true });
     if (!sh("npm", ["install", "--install-links", "--no-package-lock", "--omit=dev"], cwd)) process.exit(1);

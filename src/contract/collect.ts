@@ -42,8 +42,9 @@ export const fold = (provider: string, model: string): Fold => {
     }
     return open;
   };
-  return {
-    add(event) {
+  const answer = {
+    finished: false,
+    add(event: ModelEvent) {
       switch (event.type) {
         case "text":
           grow("text", event.index).text += event.text;
@@ -85,12 +86,13 @@ export const fold = (provider: string, model: string): Fold => {
         case "finish":
           seal();
           stop = { reason: event.stopReason, sequence: event.stopSequence ?? null };
+          answer.finished = true;
           break;
         case "tool_call_start":
           seal();
       }
     },
-    response: () => ({
+    response: (): ModelResponse => ({
       content: open && (open.text || open.signature !== undefined) ? [...content, sealed(open)] : [...content],
       stop_reason: stop?.reason ?? "",
       stop_sequence: stop?.sequence ?? null,
@@ -104,10 +106,8 @@ export const fold = (provider: string, model: string): Fold => {
       const all = content.map(wordsOf).join("") + (open?.text ?? "") + calling;
       return all.slice(-uncounted);
     },
-    get finished() {
-      return stop !== undefined;
-    },
   };
+  return answer;
 };
 
 const wordsOf = (block: ContentBlock): string =>

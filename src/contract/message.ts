@@ -61,6 +61,10 @@ export type MessageInput = {
 export const blocksOf = (message: Pick<Message, "content">): readonly ContentBlock[] =>
   typeof message.content === "string" ? (message.content ? [{ type: "text", text: message.content }] : []) : message.content;
 
+const PAIRS = /[\ud800-\udbff][\udc00-\udfff]/g;
+/** Characters of a text, a surrogate pair as one: as other languages count. */
+export const lengthOf = (text: string): number => text.length - (text.match(PAIRS)?.length ?? 0);
+
 /** The text of a message's text blocks, joined. */
 export const textOf = (content: string | readonly ContentBlock[], separator = "\n"): string =>
   typeof content === "string" ? content : content.flatMap((b) => (b.type === "text" ? [b.text] : [])).join(separator);

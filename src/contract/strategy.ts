@@ -18,6 +18,10 @@ export interface Call {
  */
 export type Step = <T>(name: string, effect: (signal: AbortSignal) => Promise<T>) => Promise<T>;
 
+/** What comes after a value that may have to be waited for: at once when it is there, so that a stage that need not wait costs no promise. */
+export const after = <T, R>(value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> =>
+  value instanceof Promise ? value.then(next) : next(value);
+
 export interface Strategy<Fn = any, C extends Fields = any> {
   readonly about: string;
   readonly config: C;

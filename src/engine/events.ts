@@ -31,6 +31,7 @@ interface OpenTap {
   push(event: PipelineEvent): void;
   readonly iterator: Tap;
 }
+type Reader = (next: IteratorResult<PipelineEvent> | Promise<End>) => void;
 const NONE: readonly OpenTap[] = [];
 const OVER: End = { done: true, value: undefined };
 const RING = 2048;
@@ -42,7 +43,7 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
   const ring: PipelineEvent[] = [];
   const handlers: { pattern: string; handler: Handler }[] = [];
   /** By the run that they follow; under "" those that follow all. */
-  const taps = new Map<string, Set<OpenTap>>();
+  const taps = new Map<string, readonly OpenTap[]>();
   let byType = new Map<string, readonly Handler[]>();
   let seq = 0;
   let stampedAt = Number.NaN;
@@ -64,11 +65,15 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
     let batch: PipelineEvent[] = [];
     let at = 0;
     let open = true;
-    /** Readers that came before their event. */
-    const readers: ((next: IteratorResult<PipelineEvent> | Promise<End>) => void)[] = [];
+    /** A reader that came before its event; those behind it are rare. */
+    let reader: Reader | undefined;
+    const behind: Reader[] = [];
     const push = (event: PipelineEvent) => {
-      const reader = readers.shift();
-      if (reader) return reader({ done: false, value: event });
+      const ready = reader;
+      if (ready) {
+        reader = behind.shift();
+        return ready({ done: false, value: event });
+      }
       const last = waiting.length > SLACK && JOINED.has(event.type) ? waiting[waiting.length - 1] : undefined;
       if (last?.type === event.type && last.run_id === event.run_id)
         waiting[waiting.length - 1] = { ...event, data: { text: `${last.data.text}${event.data.text}` } };
@@ -76,13 +81,21 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
     };
     const iterator: Tap = {
       next() {
-        if (at === batch.length) [batch, waiting, at] = [waiting, [], 0];
+        if (at === batch.length && waiting.length) {
+          batch = waiting;
+          waiting = [];
+          at = 0;
+        }
         const value = batch[at];
         if (value) {
           at += 1;
           return Promise.resolve({ done: false, value });
         }
-        return open ? new Promise((ok) => readers.push(ok)) : end();
+        if (!open) return end();
+        return new Promise((ok) => {
+          if (reader) behind.push(ok);
+          else reader = ok;
+        });
       },
       async return() {
         iterator.close();
@@ -91,10 +104,11 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
       },
       close() {
         open = false;
-        const others = taps.get(runId);
-        others?.delete(tap);
-        if (others?.size === 0) taps.delete(runId);
-        for (const reader of readers.splice(0)) reader(end());
+        const others = taps.get(runId)?.filter((other) => other !== tap);
+        if (others?.length) taps.set(runId, others);
+        else taps.delete(runId);
+        for (const ready of reader ? [reader, ...behind.splice(0)] : []) ready(end());
+        reader = undefined;
       },
       [Symbol.asyncIterator]: () => iterator,
     };
@@ -105,7 +119,10 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
   return {
     publish(type, stage, iteration, { runId, sessionId }, data) {
       const now = clock.now();
-      if (now !== stampedAt) [stampedAt, stamp] = [now, new Date(now).toISOString()];
+      if (now !== stampedAt) {
+        stampedAt = now;
+        stamp = new Date(now).toISOString();
+      }
       const event: PipelineEvent = { type, stage, iteration, seq, run_id: runId, session_id: sessionId, timestamp: stamp, data };
       ring[seq++ % RING] = event;
       for (const tap of taps.get(runId) ?? NONE) tap.push(event);
@@ -143,12 +160,11 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
         }
       }
       const tap = openTap(runId ?? "", first, end);
-      const others = taps.get(runId ?? "") ?? new Set();
-      taps.set(runId ?? "", others.add(tap));
+      taps.set(runId ?? "", [...(taps.get(runId ?? "") ?? NONE), tap]);
       return tap.iterator;
     },
     close() {
-      for (const tap of [...taps.values()].flatMap((some) => [...some])) tap.iterator.close();
+      for (const tap of [...taps.values()].flat()) tap.iterator.close();
     },
   };
 };

@@ -18,7 +18,7 @@ export const salvage = async (run: Run, walk: Walk, error: unknown): Promise<voi
   const over = new PipelineError(`Closing the broken turn took more than ${run.graceMs} ms.`, { code: "exec.pipeline.timeout" });
   const inTime = run.services.clock.after(run.graceMs, () => grace.abort(over));
   walk.follow(grace.signal);
-  run.state = closeTurn(run.state, reason, error, () => walk.messageId());
+  run.state = closeTurn(run.state, reason, error, walk.messageId);
   run.publish("turn.salvaged", "", { reason, messages: run.state.messages.length });
   const rest = [...loop, ...surface];
   const place = failed ? rest.indexOf(failed) : -1;

@@ -3,6 +3,7 @@ import { asError, GenyExecutorError, StageError } from "../contract/errors.ts";
 import type { JsonObject } from "../contract/schema.ts";
 import { Broken, type StageContext } from "../contract/stage.ts";
 import type { StateKey } from "../contract/state.ts";
+import type { Step } from "../contract/strategy.ts";
 import type { BoundStage } from "./plan.ts";
 import type { Run } from "./run.ts";
 
@@ -20,6 +21,7 @@ export class Walk {
   readonly #history: string[] = [];
   readonly #contexts = new Map<BoundStage, StageContext>();
   #signal: AbortSignal;
+  #step: Step;
   #messages = 0;
   /** Ends the wait for the stage that is running. */
   #stop: ((reason: unknown) => void) | undefined;
@@ -31,6 +33,7 @@ export class Walk {
   constructor(run: Run) {
     this.#run = run;
     this.#signal = run.signal;
+    this.#step = run.step(run.signal);
     run.signal.addEventListener("abort", this.#onAbort);
   }
 
@@ -39,6 +42,7 @@ export class Walk {
     this.#endPatience();
     this.#signal.removeEventListener("abort", this.#onAbort);
     this.#signal = signal;
+    this.#step = this.#run.step(signal);
     this.#contexts.clear();
     signal.addEventListener("abort", this.#onAbort);
   }
@@ -49,10 +53,10 @@ export class Walk {
     this.#run.state = { ...this.#run.state, stageHistory: this.#history };
   }
 
-  messageId(): string {
+  readonly messageId = (): string => {
     this.#messages += 1;
     return `${this.#run.runId}.${this.#messages}`;
-  }
+  };
 
   /** Undefined when the stage was done at once. */
   enter(bound: BoundStage): Promise<void> | undefined {
@@ -69,13 +73,15 @@ export class Walk {
     if (this.#history.length < HISTORY) this.#history.push(stage.name);
     run.publish("stage.enter", stage.name, {});
     const from = clock.monotonic();
-    const exit = (whole: boolean) => {
-      if (whole) run.publish("stage.exit", stage.name, { duration_ms: clock.monotonic() - from });
-    };
     const done = this.#do(bound, "run");
-    if (done instanceof Promise) return done.then(exit);
-    exit(done);
+    if (done instanceof Promise) return done.then((whole) => this.#exit(bound, from, whole));
+    this.#exit(bound, from, done);
     return undefined;
+  }
+
+  #exit({ stage }: BoundStage, from: number, whole: boolean): void {
+    const { publish, services } = this.#run;
+    if (whole) publish("stage.exit", stage.name, { duration_ms: services.clock.monotonic() - from });
   }
 
   /** A setup stage between two passes. */
@@ -140,43 +146,37 @@ export class Walk {
   }
 
   #apply(bound: BoundStage, patch: object | undefined): void {
-    const keys = patch ? (Object.keys(patch) as StateKey[]) : [];
-    const wrong = keys.find((key) => !bound.mayWrite.has(key));
-    if (wrong !== undefined)
-      throw new StageError(`The stage "${bound.stage.name}" returned "${wrong}", which it does not declare in "writes".`, {
-        code: "exec.stage.bad_patch",
-        stage: bound.stage.name,
-        order: bound.order,
-        details: { key: wrong, writes: bound.stage.writes },
-      });
-    if (keys.length) this.#run.state = { ...this.#run.state, ...patch };
+    let changes = false;
+    for (const key in patch) {
+      if (!bound.mayWrite.has(key as StateKey)) throw undeclared(key, bound);
+      changes = true;
+    }
+    if (changes) this.#run.state = { ...this.#run.state, ...patch };
   }
 
   #context(bound: BoundStage): StageContext {
     const run = this.#run;
     const { name } = bound.stage;
-    const signal = this.#signal;
     const emit = (type: string, data: JsonObject) => {
       this.seen.add(type);
       run.publish(type, name, data);
     };
-    const call = { emit, step: run.step(signal), signal };
+    const call = { emit, step: this.#step, signal: this.#signal };
     const { config, slots, chosen, modelOverride, toolBinding } = bound;
-    const ctx = {
-      ...call,
-      call,
-      config,
-      slots,
-      chosen,
-      modelOverride,
-      toolBinding,
-      services: run.services,
-      messageId: () => this.messageId(),
-    };
+    const { services } = run;
+    const ctx = { ...call, call, config, slots, chosen, modelOverride, toolBinding, services, messageId: this.messageId };
     this.#contexts.set(bound, ctx);
     return ctx;
   }
 }
+
+const undeclared = (key: string, { stage, order }: BoundStage): StageError =>
+  new StageError(`The stage "${stage.name}" returned "${key}", which it does not declare in "writes".`, {
+    code: "exec.stage.bad_patch",
+    stage: stage.name,
+    order,
+    details: { key, writes: stage.writes },
+  });
 
 /** A foreign error gets the stage's name; an error of ours passes as it is. */
 const named = (error: unknown, { stage, order }: BoundStage): GenyExecutorError =>

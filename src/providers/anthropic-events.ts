@@ -13,7 +13,7 @@ type Says = Reading["say"];
 
 /** A block that has begun and not ended. */
 type Open =
-  | { readonly kind: "text"; readonly index: number }
+  | { readonly kind: "text"; readonly index: number; readonly head: string }
   | { readonly kind: "thinking"; readonly index: number }
   | {
       readonly kind: "tool";
@@ -25,14 +25,13 @@ type Open =
     }
   | { readonly kind: "other"; readonly index: number; readonly block: JsonObject; json: string };
 
-const DELTA = '{"type":"content_block_delta","index":';
-const TEXT = ',"delta":{"type":"text_delta","text":"';
+/** What stands before the text of a piece of block `index`, as the vendor writes it. */
+const headOf = (index: number): string => `{"type":"content_block_delta","index":${index},"delta":{"type":"text_delta","text":"`;
 
 /** Reads a stream's events by their data. `take` throws `APIError`; what comes after the message's end is ignored. */
 export const streamReader = (reading: Reading): StreamReader => {
   const { say, requestId } = reading;
   let started = false;
-  let finished = false;
   let open: Open | undefined;
   let highest = -1;
   let usage: Usage = noUsage;
@@ -92,7 +91,7 @@ export const streamReader = (reading: Reading): StreamReader => {
   };
   const finish = () => {
     if (!started || open || !stop) throw incomplete("anthropic");
-    finished = true;
+    reader.finished = true;
     say({ type: "finish", stopReason: stop.reason, stopSequence: stop.sequence });
   };
   const handlers: { readonly [type: string]: (event: JsonObject) => void } = {
@@ -106,20 +105,16 @@ export const streamReader = (reading: Reading): StreamReader => {
   };
   /** The commonest line, without building its object. False: it is another, or one with escapes. */
   const plainText = (data: string): boolean => {
-    if (open?.kind !== "text" || !data.startsWith(DELTA) || !data.endsWith('"}}')) return false;
-    const comma = data.indexOf(",", DELTA.length);
-    if (!data.startsWith(TEXT, comma)) return false;
-    const piece = data.slice(comma + TEXT.length, -3);
-    if (piece.includes("\\") || piece.includes('"') || data.slice(DELTA.length, comma) !== `${open.index}`) return false;
+    if (open?.kind !== "text" || !data.startsWith(open.head) || !data.endsWith('"}}')) return false;
+    const piece = data.slice(open.head.length, -3);
+    if (piece.includes("\\") || piece.includes('"')) return false;
     say({ type: "text", index: open.index, text: piece });
     return true;
   };
-  return {
-    get finished() {
-      return finished;
-    },
+  const reader = {
+    finished: false,
     take(data: string) {
-      if (finished || plainText(data)) return;
+      if (reader.finished || plainText(data)) return;
       const event = parsed(data);
       if (!isObject(event)) throw wrong("an event that is no JSON object");
       const type = text(event.type);
@@ -129,10 +124,11 @@ export const streamReader = (reading: Reading): StreamReader => {
       else reading.unknown(type);
     },
   };
+  return reader;
 };
 
 const opened = (index: number, block: JsonObject): Open => {
-  if (block.type === "text") return { kind: "text", index };
+  if (block.type === "text") return { kind: "text", index, head: headOf(index) };
   if (block.type === "thinking") return { kind: "thinking", index };
   if (block.type === "tool_use") return { kind: "tool", index, id: text(block.id), name: text(block.name), input: block.input, json: "" };
   return { kind: "other", index, block, json: "" };

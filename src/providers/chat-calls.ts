@@ -93,8 +93,6 @@ export const callReader = (reading: Reading, nextBlock: () => number, makeId: (n
       for (const call of calls.slice(ended)) end(call, cut ? undefined : mended);
     },
     /** Whether there is one that can be made. */
-    get any() {
-      return calls.some(({ name }) => name !== "");
-    },
+    any: () => calls.some(({ name }) => name !== ""),
   };
 };

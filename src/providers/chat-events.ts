@@ -15,17 +15,14 @@ type Uncounted = () => boolean;
 /** Reads a stream. It is whole at its end mark, or where it ends, if its reason to stop was told. */
 export const streamReader = (reading: Reading, uncounted: Uncounted): StreamReader => {
   const answer = answerReader(reading, uncounted);
-  let finished = false;
   const finish = () => {
     answer.end(null);
-    finished = true;
+    reader.finished = true;
   };
-  return {
-    get finished() {
-      return finished;
-    },
-    take(data) {
-      if (finished || answer.plain(data)) return;
+  const reader = {
+    finished: false,
+    take(data: string) {
+      if (reader.finished || answer.plain(data)) return;
       if (data.trim() === "[DONE]") return finish();
       const chunk = parsed(data);
       if (!isObject(chunk)) throw garbled("a chunk that is no JSON object", reading);
@@ -33,6 +30,7 @@ export const streamReader = (reading: Reading, uncounted: Uncounted): StreamRead
     },
     end: finish,
   };
+  return reader;
 };
 
 /** Says an answer that was not streamed. False when it is none. */
@@ -125,7 +123,7 @@ const answerReader = (reading: Reading, uncounted: Uncounted) => {
     end(reason: string | null) {
       const why = stop ?? (reason === null ? undefined : { reason, sequence: null });
       if (!why) throw incomplete(provider);
-      const stopReason = stopReasonOf(why, refused, calls.any, reading);
+      const stopReason = stopReasonOf(why, refused, calls.any(), reading);
       calls.end(stopReason !== "tool_use");
       if (!counted && uncounted()) reading.notice("feature_unsupported", { field: "usage" });
       say({ type: "finish", stopReason, stopSequence: stopReason === "stop_sequence" ? why.sequence : null });

@@ -19,21 +19,19 @@ const isAnswer = (piece: JsonObject): boolean => SAYS.some((key) => isObject(pie
 /** Reads a stream: it has no end mark, so that it is whole when it has ended and its reason to stop was told. */
 export const streamReader = (reading: Reading): StreamReader => {
   const answer = answerReader(reading);
-  let finished = false;
-  return {
-    get finished() {
-      return finished;
-    },
-    take(data) {
+  const reader = {
+    finished: false,
+    take(data: string) {
       const piece = parsed(data);
       if (!isObject(piece)) throw garbled("a piece that is no JSON object", reading);
       answer.take(piece);
     },
     end() {
       answer.end();
-      finished = true;
+      reader.finished = true;
     },
   };
+  return reader;
 };
 
 /** Says an answer that was not streamed, or one that was as a list. False when it is none. */

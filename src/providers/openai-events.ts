@@ -34,10 +34,9 @@ const SILENT = new Set([
 /** Reads a stream's events by their data. `take` throws `APIError`; what comes after the answer's end is ignored. */
 export const streamReader = (reading: Reading): StreamReader => {
   const answer = answerReader(reading);
-  let finished = false;
   const ends = (status: string) => (event: JsonObject) => {
     answer.end(object(event.response), status);
-    finished = true;
+    reader.finished = true;
   };
   const handlers: { readonly [type: string]: (event: JsonObject) => void } = {
     "response.created": (event) => answer.begin(object(event.response)),
@@ -52,12 +51,10 @@ export const streamReader = (reading: Reading): StreamReader => {
     "response.incomplete": ends("incomplete"),
     "response.failed": ends("failed"),
   };
-  return {
-    get finished() {
-      return finished;
-    },
-    take(data) {
-      if (finished || answer.plainText(data)) return;
+  const reader = {
+    finished: false,
+    take(data: string) {
+      if (reader.finished || answer.plainText(data)) return;
       const event = parsed(data);
       if (!isObject(event)) throw garbled("an event that is no JSON object", reading);
       const type = text(event.type);
@@ -67,4 +64,5 @@ export const streamReader = (reading: Reading): StreamReader => {
       else if (!SILENT.has(type)) reading.unknown(type);
     },
   };
+  return reader;
 };

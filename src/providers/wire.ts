@@ -78,7 +78,7 @@ export interface Reading {
   unknown(type: string): void;
 }
 
-/** Throws `APIError`; what comes after the answer's end is ignored. */
+/** Throws `APIError`; what comes after the answer's end is ignored. Made anew for each answer: an accessor in it would cost more than its work. */
 export interface StreamReader {
   /** The data of the next event. Called without its object. */
   readonly take: (data: string) => void;
@@ -156,14 +156,28 @@ const cancellable = (client: Client, request: ModelRequest, signal: AbortSignal)
 
 /** The events in batches, as they come from the wire. */
 async function* run(exchange: Exchange, signal: AbortSignal): AsyncGenerator<readonly ModelEvent[], undefined> {
-  const { stop } = exchange;
+  const { stop, request, client } = exchange;
   signal.throwIfAborted();
   const onAbort = () => stop.abort(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     const answer = await ask(exchange);
+    if (exchange.said.length) yield told(exchange);
+    if (!request.stream || !(answer.header("content-type") ?? "").includes("text/event-stream")) {
+      yield await whole(exchange, answer);
+      return;
+    }
+    const stream = streamOf(exchange, answer);
+    for await (const piece of answer.body) {
+      const error = attempt(() => stream.push(piece));
+      yield told(exchange);
+      if (error) throw error.thrown;
+      if (exchange.over) return;
+    }
+    const error = attempt(stream.end);
     yield told(exchange);
-    yield* read(exchange, answer);
+    if (error) throw error.thrown;
+    if (!exchange.over) throw incomplete(client.wire.name);
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
@@ -215,10 +229,10 @@ const ask = async (exchange: Exchange): Promise<HttpAnswer> => {
   }
 };
 
-async function* read(exchange: Exchange, answer: HttpAnswer): AsyncGenerator<readonly ModelEvent[], undefined> {
-  const { client, request } = exchange;
+const readingOf = (exchange: Exchange, answer: HttpAnswer): Reading => {
+  const { client } = exchange;
   const { wire } = client;
-  const reading: Reading = {
+  return {
     provider: wire.name,
     requestId: answer.header(wire.requestIdHeader) ?? null,
     say: (event) => exchange.said.push(event),
@@ -228,33 +242,37 @@ async function* read(exchange: Exchange, answer: HttpAnswer): AsyncGenerator<rea
       if (client.once(`unknown ${type}`)) notice(exchange, "unknown_wire_shape", { unknown_type: type, count: 1 });
     },
   };
-  if (!request.stream || !(answer.header("content-type") ?? "").includes("text/event-stream")) {
-    const body = await textOf(answer, 1 << 28);
-    if (!wire.whole(parsed(body), reading)) throw noAnswer(answer, body, wire);
-    exchange.over = true;
-    return yield told(exchange);
-  }
-  const reader = wire.reader(reading);
+};
+
+/** Reads an answer that is not streamed. */
+const whole = async (exchange: Exchange, answer: HttpAnswer): Promise<readonly ModelEvent[]> => {
+  const { wire } = exchange.client;
+  const body = await textOf(answer, 1 << 28);
+  if (!wire.whole(parsed(body), readingOf(exchange, answer))) throw noAnswer(answer, body, wire);
+  exchange.over = true;
+  return told(exchange);
+};
+
+/** Reads a stream piece by piece. Gives the connection back with the piece that ends the answer. */
+const streamOf = (exchange: Exchange, answer: HttpAnswer) => {
+  const reader = exchange.client.wire.reader(readingOf(exchange, answer));
   const events = sseReader(reader.take);
   const settle = () => {
     exchange.over = reader.finished;
     if (reader.finished) answer.release();
-    return told(exchange);
   };
-  for await (const piece of answer.body) {
-    const error = attempt(() => events.push(piece));
-    yield settle();
-    if (error) throw error.thrown;
-    if (reader.finished) return;
-  }
-  const error = attempt(() => {
-    events.end();
-    reader.end?.();
-  });
-  yield settle();
-  if (error) throw error.thrown;
-  if (!reader.finished) throw incomplete(wire.name);
-}
+  return {
+    push: (piece: Uint8Array) => {
+      events.push(piece);
+      settle();
+    },
+    end: () => {
+      events.end();
+      reader.end?.();
+      settle();
+    },
+  };
+};
 
 /** What was said before a failure is still told. */
 const attempt = (act: () => void): { readonly thrown: unknown } | undefined => {

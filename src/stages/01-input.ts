@@ -1,5 +1,5 @@
 /** Stage 1: what the run was given becomes the newest user message of a whole history. */
-import type { Message } from "../contract/message.ts";
+import { lengthOf, type Message } from "../contract/message.ts";
 import { fields, int } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
 import { one } from "../contract/strategy.ts";
@@ -37,7 +37,7 @@ export const input = defineStage({
     const { messages, repaired } = mendHistory(history, messageId);
     if (repaired) emit("input.tool_calls_repaired", { count: repaired });
     const { text, images, files } = normalized;
-    emit("input.normalized", { text_length: [...text].length, images: images.length, files: files.length });
+    emit("input.normalized", { text_length: lengthOf(text), images: images.length, files: files.length });
     const message: Message = { id: messageId(), origin: "user", role: "user", content: contentOf(normalized) };
     return { messages: [...messages, message] };
   },

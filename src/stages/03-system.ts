@@ -1,4 +1,5 @@
 /** Stage 3: the prompt in its stable and its volatile part, and the tools that the model is offered. */
+import { lengthOf } from "../contract/message.ts";
 import { fields, int, object, oneOf, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
 import { newState, type SystemPrompt } from "../contract/state.ts";
@@ -11,7 +12,7 @@ export * as promptBlocks from "./03-system/blocks.ts";
 const mapText = (prompt: SystemPrompt, change: (text: string) => string): SystemPrompt =>
   typeof prompt === "string" ? change(prompt) : prompt.map((block) => ({ ...block, text: change(block.text) }));
 const length = (prompt: SystemPrompt): number =>
-  typeof prompt === "string" ? [...prompt].length : prompt.reduce((sum, block) => sum + [...block.text].length, 0);
+  typeof prompt === "string" ? lengthOf(prompt) : prompt.reduce((sum, block) => sum + lengthOf(block.text), 0);
 
 export const system = defineStage({
   name: "system",

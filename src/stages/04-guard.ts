@@ -3,7 +3,7 @@ import { GuardRejectError, StageError } from "../contract/errors.ts";
 import { fields, flag, int, json, text } from "../contract/schema.ts";
 import { defineStage, type Patch, type StageContext } from "../contract/stage.ts";
 import type { State } from "../contract/state.ts";
-import { many } from "../contract/strategy.ts";
+import { after, many } from "../contract/strategy.ts";
 import { both, permits } from "../contract/tool-guard.ts";
 import { type GuardState, guards, READS, type Verdict } from "./04-guard/guards.ts";
 
@@ -38,14 +38,30 @@ export const guard = defineStage({
   refresh: (state, ctx) => check(state, ctx, true),
 });
 
-const check = async (state: GuardState, ctx: Context, recheck: boolean): Promise<Patch<"tools" | "toolGuard" | "costLimitUsd">> => {
-  const { emit, config: options, slots: chain } = ctx;
+type Write = Patch<"tools" | "toolGuard" | "costLimitUsd">;
+
+const check = (state: GuardState, ctx: Context, recheck: boolean): Write | Promise<Write> => {
+  const { config: options, slots: chain } = ctx;
   if (chain.guards.length > options.max_chain_length)
     throw new StageError(
       `The chain has ${chain.guards.length} guards and max_chain_length is ${options.max_chain_length}: remove guards or raise it.`,
       { code: "exec.pipeline.invalid_manifest", stage: "guard", order: 4 },
     );
-  const asked = await ask(state, ctx);
+  return after(ask(state, ctx), (asked) => judged(state, ctx, recheck, asked));
+};
+
+/** Each guard waits for the one before. */
+const ask = (state: GuardState, ctx: Context, asked: Asked[] = []): Asked[] | Promise<Asked[]> => {
+  const { slots: chain, chosen, call, config } = ctx;
+  const guard = chain.guards[asked.length];
+  if (!guard) return asked;
+  return after(guard(state, call), (verdict) => {
+    asked.push({ ...verdict, name: chosen.guards[asked.length] ?? "" });
+    return config.fail_fast && !verdict.passed && verdict.action === "reject" ? asked : ask(state, ctx, asked);
+  });
+};
+
+const judged = (state: GuardState, { emit }: Context, recheck: boolean, asked: readonly Asked[]): Write => {
   const failed = asked.filter((verdict) => !verdict.passed);
   const rejected = failed.find((verdict) => verdict.action === "reject");
   const first = rejected ?? failed[0];
@@ -64,16 +80,6 @@ const check = async (state: GuardState, ctx: Context, recheck: boolean): Promise
       details: { violations: failed.map(({ name, message }) => ({ guard: name, message })) },
     });
   return { ...narrowed(state, asked), ...limited(state, asked) };
-};
-
-const ask = async (state: GuardState, { slots: chain, chosen, call, config: { fail_fast } }: Context): Promise<Asked[]> => {
-  const asked: Asked[] = [];
-  for (const [i, guard] of chain.guards.entries()) {
-    const verdict = { ...(await guard(state, call)), name: chosen.guards[i] ?? "" };
-    asked.push(verdict);
-    if (fail_fast && !verdict.passed && verdict.action === "reject") break;
-  }
-  return asked;
 };
 
 /** The tightest limit binds. */

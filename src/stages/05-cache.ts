@@ -6,12 +6,8 @@ import { type Request, strategies } from "./05-cache/strategies.ts";
 
 /** The same for requests whose prompt and tools are the same, under one prefix. */
 const keyOf = (prefix: string, { system, tools }: Request): string => {
-  const hash = process
-    .getBuiltinModule("node:crypto")
-    .createHash("sha256")
-    .update(JSON.stringify([prefix, system, tools]))
-    .digest("hex")
-    .slice(0, 32);
+  const { hash: digest } = process.getBuiltinModule("node:crypto");
+  const hash = digest("sha256", JSON.stringify([prefix, system, tools]), "hex").slice(0, 32);
   return prefix === "" ? hash : `${prefix}:${hash}`;
 };
 

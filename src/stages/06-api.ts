@@ -1,7 +1,7 @@
 /** Stage 6: asks the model, with retries, and appends its answer. */
 import { APIError, asError, GenyExecutorError } from "../contract/errors.ts";
 import type { Interrupted } from "../contract/interrupted.ts";
-import { textOf, toolUses } from "../contract/message.ts";
+import { lengthOf, textOf, toolUses } from "../contract/message.ts";
 import type { Failover, ModelRequest, ModelResponse, Provider } from "../contract/provider.ts";
 import { Broken, defineStage } from "../contract/stage.ts";
 import { type Call, one } from "../contract/strategy.ts";
@@ -86,10 +86,12 @@ export const api = defineStage({
     try {
       let state = overridden(given, ctx.modelOverride);
       const model = route(() => slots.router(state, call), chosen.router, call) ?? state.model;
-      if (model !== state.model) emit("api.model_routed", { router: chosen.router, from: state.model, to: model });
-      state = { ...state, model };
+      if (model !== state.model) {
+        emit("api.model_routed", { router: chosen.router, from: state.model, to: model });
+        state = { ...state, model };
+      }
       const provider = await connect(() => services.provider(config.provider, connection(config)), config.provider, call);
-      const next = (): ModelRequest => inWords(requestOf({ ...state, messages: pass.messages }, config.stream ?? state.stream), provider);
+      const next = (): ModelRequest => inWords(requestOf(state, pass.messages, config.stream ?? state.stream), provider);
       const account = accountOf(state, pass, { provider, services, floor: config.min_output_tokens });
       const affords = () => !("refused" in account(next()));
       const asks = { requester: config.permission_requester, timeout: config.permission_timeout_s };
@@ -169,7 +171,7 @@ const tooLong = () =>
 
 const responded = ({ stop_reason, content, usage }: ModelResponse) => ({
   stop_reason,
-  text_length: [...textOf(content)].length,
+  text_length: lengthOf(textOf(content)),
   tool_calls: toolUses(content).length,
   input_tokens: usage.input_tokens,
   output_tokens: usage.output_tokens,

@@ -1,8 +1,9 @@
 /** Stage 9: reads the answer: text, tool calls, signal, structured output. */
+import { lengthOf } from "../contract/message.ts";
 import { fields, int, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
 import type { ThinkingRecord } from "../contract/state.ts";
-import { one } from "../contract/strategy.ts";
+import { after, one } from "../contract/strategy.ts";
 import { again, wantsAgain } from "./09-parse/again.ts";
 import { parsers } from "./09-parse/parsers.ts";
 import { detectors } from "./09-parse/signals.ts";
@@ -45,33 +46,34 @@ export const parse = defineStage({
       limit: int({ about: "new asks of a turn at most" }),
     }),
   },
-  async run(state, { config, slots, services, call, emit, messageId }) {
+  run(state, { config, slots, services, call, emit, messageId }) {
     const { lastApiResponse: response, outputSchema, thinkingHistory, iteration } = state;
     const cleared = { completionSignal: null, completionDetail: null, structuredOutput: null, structuredOutputError: null };
     if (!response) return { ...cleared, pendingToolCalls: [] };
-    const answer = await slots.parser(response, outputSchema, call);
-    const found = slots.signal_detector(answer.text, call);
-    emit("parse.complete", {
-      text_length: [...answer.text].length,
-      tool_calls: answer.toolCalls.length,
-      signal: found?.signal ?? null,
-      stop_reason: response.stop_reason,
+    return after(slots.parser(response, outputSchema, call), (answer) => {
+      const found = slots.signal_detector(answer.text, call);
+      emit("parse.complete", {
+        text_length: lengthOf(answer.text),
+        tool_calls: answer.toolCalls.length,
+        signal: found?.signal ?? null,
+        stop_reason: response.stop_reason,
+      });
+      const ofThisPass = thinkingHistory.slice(thinkingHistory.findLastIndex((record) => record.iteration !== iteration) + 1);
+      const records = answer.thinkingTexts
+        .filter((thought) => !ofThisPass.some((record) => record.text === thought))
+        .map((thought): ThinkingRecord => ({ iteration, text: thought, tokens: services.tokens.text(thought) }));
+      const asked = wantsAgain(answer, state, config.max_output_asks);
+      if (asked) emit("parse.output_rejected", { error: asked.error, ask: asked.ask, limit: config.max_output_asks });
+      return {
+        ...(asked ? again(asked, state, messageId) : {}),
+        completionSignal: found?.signal ?? null,
+        completionDetail: found?.detail ?? null,
+        pendingToolCalls: answer.toolCalls,
+        finalText: answer.text,
+        structuredOutput: answer.structuredOutput,
+        structuredOutputError: asked?.error ?? answer.structuredOutputError,
+        ...(records.length ? { thinkingHistory: [...thinkingHistory, ...records] } : {}),
+      };
     });
-    const ofThisPass = thinkingHistory.slice(thinkingHistory.findLastIndex((record) => record.iteration !== iteration) + 1);
-    const records = answer.thinkingTexts
-      .filter((thought) => !ofThisPass.some((record) => record.text === thought))
-      .map((thought): ThinkingRecord => ({ iteration, text: thought, tokens: services.tokens.text(thought) }));
-    const asked = wantsAgain(answer, state, config.max_output_asks);
-    if (asked) emit("parse.output_rejected", { error: asked.error, ask: asked.ask, limit: config.max_output_asks });
-    return {
-      ...(asked ? again(asked, state, messageId) : {}),
-      completionSignal: found?.signal ?? null,
-      completionDetail: found?.detail ?? null,
-      pendingToolCalls: answer.toolCalls,
-      finalText: answer.text,
-      structuredOutput: answer.structuredOutput,
-      structuredOutputError: asked?.error ?? answer.structuredOutputError,
-      ...(records.length ? { thinkingHistory: [...thinkingHistory, ...records] } : {}),
-    };
   },
 });

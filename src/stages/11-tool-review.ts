@@ -53,7 +53,8 @@ export const toolReview = defineStage({
     for (const [i, review] of slots.reviewers.entries()) {
       const reviewer = chosen.reviewers[i] ?? "";
       try {
-        for (const notice of await review(calls, results, call)) {
+        const given = review(calls, results, call);
+        for (const notice of given instanceof Promise ? await given : given) {
           const flag = { ...notice, reviewer };
           flags.push(flag);
           emit("tool_review.flag", { ...flag, message: flag.reason });

@@ -3,7 +3,7 @@ import type { Message } from "../contract/message.ts";
 import { fields, flag, json, number, oneOf, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
 import { STATE, type State, type StateKey } from "../contract/state.ts";
-import { one } from "../contract/strategy.ts";
+import { after, one } from "../contract/strategy.ts";
 import { DECISIONS, type Evaluation, loopDecisionOf, unread } from "./14-evaluate/evaluation.ts";
 import { scorers } from "./14-evaluate/scorers.ts";
 import { strategies } from "./14-evaluate/strategies.ts";
@@ -31,24 +31,32 @@ export const evaluate = defineStage({
       criteria: json({ about: "by criterion: { name, score, weight, passed }", default: null }),
     }),
   },
-  async run(state, { slots, chosen, emit, call, messageId }) {
+  run(state, { slots, chosen, emit, call, messageId }) {
     emit("evaluate.start", { strategy: chosen.strategy });
-    const verdict = await slots.strategy(state, call);
-    const score = verdict.score ?? slots.scorer(state);
-    const loopDecision = decide(state, verdict);
-    const { passed, decision, feedback, criteria } = verdict;
-    const told = [...feedback].slice(0, 200).join("");
-    emit("evaluate.complete", { passed, score, decision, loop_decision: loopDecision, feedback: told, ...(criteria ? { criteria } : {}) });
+    return after(slots.strategy(state, call), (verdict) => {
+      const score = verdict.score ?? slots.scorer(state);
+      const loopDecision = decide(state, verdict);
+      const { passed, decision, feedback, criteria } = verdict;
+      const told = feedback.length > 200 ? [...feedback].slice(0, 200).join("") : feedback;
+      emit("evaluate.complete", {
+        passed,
+        score,
+        decision,
+        loop_decision: loopDecision,
+        feedback: told,
+        ...(criteria ? { criteria } : {}),
+      });
 
-    const maxIterations = Math.min(verdict.maxTurns ?? state.maxIterations, state.maxIterations);
-    return {
-      evaluationScore: score,
-      evaluationFeedback: feedback,
-      loopDecision,
-      ...(maxIterations === state.maxIterations ? {} : { maxIterations }),
-      ...(verdict.taskClass === undefined ? {} : { taskClass: verdict.taskClass }),
-      ...(tries(state, verdict, maxIterations) ? again(state, feedback, messageId()) : {}),
-    };
+      const maxIterations = Math.min(verdict.maxTurns ?? state.maxIterations, state.maxIterations);
+      return {
+        evaluationScore: score,
+        evaluationFeedback: feedback,
+        loopDecision,
+        ...(maxIterations === state.maxIterations ? {} : { maxIterations }),
+        ...(verdict.taskClass === undefined ? {} : { taskClass: verdict.taskClass }),
+        ...(tries(state, verdict, maxIterations) ? again(state, feedback, messageId()) : {}),
+      };
+    });
   },
 });
 

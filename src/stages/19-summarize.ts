@@ -1,4 +1,5 @@
 /** Puts the turn into a few lines and grades them. */
+import { lengthOf } from "../contract/message.ts";
 import { fields, int, list, oneOf, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
 import { one } from "../contract/strategy.ts";
@@ -97,7 +98,7 @@ export const summarize = defineStage({
       try {
         const text = sessionSummary(history);
         await call.step("summary.session", async (signal) => void (await summaries.session?.(text, state, { ...call, signal })));
-        emit("summary.session_closed", { chars: [...text].length, turns: history.length, decision: state.loopDecision });
+        emit("summary.session_closed", { chars: lengthOf(text), turns: history.length, decision: state.loopDecision });
       } catch (thrown) {
         emit("summary.session_close_error", { error: messageOf(thrown) });
       }

@@ -1,9 +1,9 @@
 /** Hands out the turn's result. */
+import { lengthOf } from "../contract/message.ts";
 import { fields, int, number } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
 import { one } from "../contract/strategy.ts";
 import { formatters } from "./21-yield/formatters.ts";
-import { lengthOf } from "./21-yield/length.ts";
 
 const summary = fields({
   text_length: int({ about: "characters of the text" }),

@@ -1,11 +1,10 @@
 /** Everything between a model's call and its result: find, validate, authorize, run, render, keep what is large. */
 
-import { orAbort } from "../contract/abort.ts";
 import { ToolExecutionError } from "../contract/errors.ts";
 import { nearest } from "../contract/nearest.ts";
 import type { Clock, Dispatcher, Logger, Tools } from "../contract/services.ts";
 import type { PendingToolCall, State } from "../contract/state.ts";
-import type { Call } from "../contract/strategy.ts";
+import { after, type Call } from "../contract/strategy.ts";
 import type { Tool, ToolContext, ToolOutcome, ToolResult } from "../contract/tool.ts";
 import { idempotencyKey } from "./key.ts";
 import { shorten } from "./persist.ts";
@@ -68,22 +67,19 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
       sessionId: state.sessionId,
       toolUseId: call.tool_use_id,
       shared: state.shared,
-      /** Made when it is asked for: most tools do not. */
-      get idempotencyKey() {
-        const { sessionId, turn, toolCallsTotal: ordinal } = state;
-        return idempotencyKey({ sessionId, turn, ordinal, name, input: given });
-      },
+      idempotencyKey: idempotencyKey({ sessionId: state.sessionId, turn: state.turn, ordinal: state.toolCallsTotal, name, input: given }),
     });
-    const result = await bounded((signal) => tool.run(checked.input, context(signal)), tool, door.signal, clock);
+    const running = bounded((signal) => tool.run(checked.input, context(signal)), tool, door.signal, clock);
+    const result = running instanceof Promise ? await running : running;
     if (typeof result === "string") return { content: result };
     if (typeof result === "object" && result !== null && result.content !== undefined) return result;
     throw new TypeError("its run gave no result; it must return text or { content }");
   };
 
-  const outcome = async (call: PendingToolCall, result: ToolResult, from: number): Promise<ToolOutcome> => {
+  const outcome = (call: PendingToolCall, result: ToolResult, from: number): ToolOutcome | Promise<ToolOutcome> => {
     const isError = result.isError ?? false;
     const refused = (keys: readonly string[]) => log.warn(`"${call.tool_name}" may not set the shared keys ${keys.join(", ")}.`);
-    const content = await shorten({
+    const content = shorten({
       toolUseId: call.tool_use_id,
       toolName: call.tool_name,
       result,
@@ -92,13 +88,13 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
       storagePath: place.storagePath,
       warn: (message, error) => log.warn(message, error),
     });
-    return {
-      block: { type: "tool_result", tool_use_id: call.tool_use_id, content, ...(isError ? { is_error: true } : {}) },
+    return after(content, (shown) => ({
+      block: { type: "tool_result", tool_use_id: call.tool_use_id, content: shown, ...(isError ? { is_error: true } : {}) },
       isError,
       mutations: result.mutations && !isError ? allowedMutations(result.mutations, refused) : {},
       newMessages: result.newMessages ?? [],
       durationMs: clock.monotonic() - from,
-    };
+    }));
   };
 
   return {
@@ -154,16 +150,23 @@ const unreadable = (name: string, raw: string): ToolResult => {
 const bounded = <T>(work: (signal: AbortSignal) => T | Promise<T>, tool: Tool, signal: AbortSignal, clock: Clock): T | Promise<T> => {
   const { timeoutMs = LONGEST_MS } = tool;
   const own = new AbortController();
-  const result = work(timeoutMs ? own.signal : signal);
+  const result = work(own.signal);
   if (!(result instanceof Promise)) return result;
-  if (!timeoutMs) return orAbort(result, signal);
-  const stop = () => own.abort(signal.reason);
-  if (signal.aborted) stop();
-  else signal.addEventListener("abort", stop, { once: true });
-  const inTime = clock.after(timeoutMs, () => own.abort(late(tool.name, timeoutMs)));
-  return orAbort(result, own.signal).finally(() => {
-    signal.removeEventListener("abort", stop);
-    inTime();
+  return new Promise((ok, no) => {
+    const stop = (reason: unknown) => {
+      end();
+      own.abort(reason);
+      no(reason);
+    };
+    const onAbort = () => stop(signal.reason);
+    const inTime = timeoutMs ? clock.after(timeoutMs, () => stop(late(tool.name, timeoutMs))) : undefined;
+    const end = () => {
+      inTime?.();
+      signal.removeEventListener("abort", onAbort);
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    result.then(ok, no).then(end);
   });
 };
 

@@ -8,11 +8,13 @@ import { cut } from "./result.ts";
 
 const PEEK = 480;
 
+type Shown = string | readonly ContentBlock[];
+
 export interface Large {
   readonly toolUseId: string;
   readonly toolName: string;
   readonly result: ToolResult;
-  readonly rendered: string | readonly ContentBlock[];
+  readonly rendered: Shown;
   /** Characters that may stand in the message; 0 or less: all. */
   readonly limit: number;
   /** Null: there is no place for files. */
@@ -21,10 +23,14 @@ export interface Large {
 }
 
 /** What stands in the message. Pictures and documents always do; only text is measured and cut. */
-export const shorten = async (large: Large): Promise<string | readonly ContentBlock[]> => {
+export const shorten = (large: Large): Shown | Promise<Shown> => {
   const { rendered, limit, result } = large;
   const texts = typeof rendered === "string" ? rendered : rendered.flatMap((b) => (b.type === "text" ? [b.text] : [])).join("\n");
-  if (limit <= 0 || texts.length <= limit) return result.display ?? rendered;
+  return limit <= 0 || texts.length <= limit ? (result.display ?? rendered) : shortened(large, texts);
+};
+
+const shortened = async (large: Large, texts: string): Promise<Shown> => {
+  const { rendered, limit, result } = large;
   const path = await keep(large);
   const short = result.display ?? (path === undefined ? cut(texts, limit) : peek(texts, limit, path));
   return typeof rendered === "string" ? short : [{ type: "text", text: short }, ...rendered.filter((b) => b.type !== "text")];

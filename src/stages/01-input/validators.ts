@@ -1,4 +1,5 @@
 /** Slot `validator`: is the input fit to start a turn with? */
+import { lengthOf } from "../../contract/message.ts";
 import { fields, int, type Json, list, object, text } from "../../contract/schema.ts";
 import { type Call, defineStrategy } from "../../contract/strategy.ts";
 import { plainText } from "./normalizers.ts";
@@ -6,7 +7,6 @@ import { plainText } from "./normalizers.ts";
 /** The reason why the input is refused; undefined when it is fit. */
 export type Validate = (input: Json, call: Call) => string | undefined | Promise<string | undefined>;
 
-const length = (text: string): number => [...text].length;
 const tooLong = (size: number, max: number): string | undefined =>
   size > max ? `it has ${size} characters, more than the ${max} of "max_length"` : undefined;
 
@@ -21,7 +21,7 @@ export const validators = {
       ({ min_length, max_length }) =>
       (input) => {
         if (input === null) return "there is no input";
-        const size = length(plainText(input).trim());
+        const size = lengthOf(plainText(input).trim());
         return size < min_length ? `it has ${size} characters, fewer than the ${min_length} of "min_length"` : tooLong(size, max_length);
       },
   }),
@@ -40,7 +40,8 @@ export const validators = {
         const lower = said.toLowerCase();
         const at = blocked.findIndex((pattern) => lower.includes(pattern));
         return (
-          tooLong(length(said), max_length) ?? (at < 0 ? undefined : `it contains the blocked text ${JSON.stringify(blocked_patterns[at])}`)
+          tooLong(lengthOf(said), max_length) ??
+          (at < 0 ? undefined : `it contains the blocked text ${JSON.stringify(blocked_patterns[at])}`)
         );
       };
     },

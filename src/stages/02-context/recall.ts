@@ -1,5 +1,6 @@
 /** Slot `retriever`: what memory knows about the newest instruction. */
 import type { MemoryChunk } from "../../contract/host.ts";
+import { lengthOf } from "../../contract/message.ts";
 import { fields } from "../../contract/schema.ts";
 import type { Clock, Services } from "../../contract/services.ts";
 import type { MemoryRef, State } from "../../contract/state.ts";
@@ -62,7 +63,7 @@ export const remembered = (chunks: readonly MemoryChunk[], known: readonly Memor
     .map(({ key, source, content, relevance_score }) => ({
       key,
       source: source ?? "",
-      content_length: [...content].length,
+      content_length: lengthOf(content),
       relevance: relevance_score ?? 0,
     }));
   const pinned = once.filter(isPinned).map((chunk) => chunk.content);

@@ -6,7 +6,7 @@ import { fold, incomplete } from "../../contract/collect.ts";
 import { asError } from "../../contract/errors.ts";
 import { type Interrupted, interrupted } from "../../contract/interrupted.ts";
 import type { ModelSettings } from "../../contract/manifest.ts";
-import { type ContentBlock, type Message, textOf } from "../../contract/message.ts";
+import { type ContentBlock, lengthOf, type Message, textOf } from "../../contract/message.ts";
 import { type ModelRequest, type ModelResponse, modelRequest, type Provider } from "../../contract/provider.ts";
 import type { Services } from "../../contract/services.ts";
 import type { Call } from "../../contract/strategy.ts";
@@ -79,7 +79,7 @@ export const summarizeWith = async (
     model,
     provider: response.provider,
     old_count: messages.length,
-    summary_chars: [...summary].length,
+    summary_chars: lengthOf(summary),
   });
   return { summary, ...spent };
 };

@@ -33,20 +33,16 @@ export const listen = async (attempt: Attempt, signal: AbortSignal): Promise<Mod
   const { provider, request, budgetUsd, answer, tools } = attempt;
   const iterator = provider.stream(request, { signal, tools, ...(budgetUsd === null ? {} : { budgetUsd }) })[Symbol.asyncIterator]();
   const stop = { asked: false };
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => {
+  await new Promise<void>((ok, no) => {
+    const onAbort = () => {
       stop.asked = true;
-      reject(signal.reason);
+      no(signal.reason);
       iterator.return?.().catch(() => {}); // the reason of the abort is the failure that counts
     };
     signal.addEventListener("abort", onAbort, { once: true });
+    const consumed = consume(attempt, { [Symbol.asyncIterator]: () => iterator }, stop);
+    consumed.then(ok, no).then(() => signal.removeEventListener("abort", onAbort));
   });
-  try {
-    await Promise.race([consume(attempt, { [Symbol.asyncIterator]: () => iterator }, stop), aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
   if (!answer.finished) throw incomplete(provider.name);
   return answer.response();
 };

@@ -1,5 +1,6 @@
 /** The request: model settings, prompt and history as the state has them, with the stage's own model override on top. */
 import type { ModelSettings } from "../../contract/manifest.ts";
+import type { Message } from "../../contract/message.ts";
 import type { ModelRequest } from "../../contract/provider.ts";
 import type { State } from "../../contract/state.ts";
 
@@ -16,10 +17,7 @@ const SETTINGS = {
   thinking_display: "thinkingDisplay",
 } as const satisfies Record<keyof ModelSettings, keyof State>;
 type Settings = Pick<State, (typeof SETTINGS)[keyof ModelSettings]>;
-type Prompt = Pick<
-  State,
-  "messages" | "system" | "systemVolatile" | "tools" | "toolChoice" | "cacheMarks" | "outputSchema" | "sessionId" | "cacheKey"
->;
+type Prompt = Pick<State, "system" | "systemVolatile" | "tools" | "toolChoice" | "cacheMarks" | "outputSchema" | "sessionId" | "cacheKey">;
 
 /** What the override does not set stays as the state has it. */
 export const overridden = <S extends Settings>(state: S, override: Partial<ModelSettings> | null): S => {
@@ -28,11 +26,11 @@ export const overridden = <S extends Settings>(state: S, override: Partial<Model
   return { ...state, ...Object.fromEntries(given.map(([key, value]) => [SETTINGS[key as keyof ModelSettings], value])) };
 };
 
-export const requestOf = (state: Settings & Prompt, stream: boolean): ModelRequest => {
-  const { tools, system, messages } = state.cacheMarks;
+export const requestOf = (state: Settings & Prompt, messages: readonly Message[], stream: boolean): ModelRequest => {
+  const marks = state.cacheMarks;
   return {
     model: state.model,
-    messages: state.messages,
+    messages,
     system: state.system,
     systemVolatile: state.systemVolatile,
     maxTokens: state.maxTokens,
@@ -46,7 +44,7 @@ export const requestOf = (state: Settings & Prompt, stream: boolean): ModelReque
       ? { type: state.thinkingType, budgetTokens: state.thinkingBudgetTokens, display: state.thinkingDisplay }
       : null,
     stream,
-    cache: tools || system || messages.length ? state.cacheMarks : null,
+    cache: marks.tools || marks.system || marks.messages.length ? marks : null,
     outputSchema: state.outputSchema,
     purpose: "api",
     sessionId: state.sessionId,

@@ -14,7 +14,7 @@ export interface Parsed {
   readonly structuredOutputError: string | null;
 }
 /** `schema`: what this run's answer must match, whoever parses it. */
-export type Parser = (response: ModelResponse, schema: JsonObject | null, call: Call) => Promise<Parsed>;
+export type Parser = (response: ModelResponse, schema: JsonObject | null, call: Call) => Parsed | Promise<Parsed>;
 
 const plain = ({ content }: ModelResponse): Parsed => ({
   text: textOf(content),
@@ -59,7 +59,7 @@ export const parsers = {
   default: defineStrategy<Parser>()({
     about: "Text, tool calls and thinking.",
     config: fields({}),
-    create: () => async (response, schema) => (schema ? structured(plain(response), schema, true) : plain(response)),
+    create: () => (response, schema) => (schema ? structured(plain(response), schema, true) : plain(response)),
   }),
   structured_output: defineStrategy<Parser>()({
     about: "JSON of the whole text or of its first fence, checked against a schema.",

@@ -27,7 +27,12 @@ const together = async (jobs: readonly Job[], most: number, { signal }: Call): P
   for (const end of done) if (end.status === "rejected") throw end.reason;
 };
 
-const inOrder = (jobs: readonly Job[], call: Call) => together(jobs, 1, call);
+const inOrder = async (jobs: readonly Job[], { signal }: Call): Promise<void> => {
+  for (const job of jobs) {
+    signal.throwIfAborted();
+    await job.run();
+  }
+};
 
 const concurrency = (value: number) =>
   fields({

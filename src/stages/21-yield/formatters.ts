@@ -1,9 +1,9 @@
 /** The form in which a turn's result is handed out. */
+import { lengthOf } from "../../contract/message.ts";
 import type { Json, JsonObject } from "../../contract/schema.ts";
 import { fields, flag, list, oneOf } from "../../contract/schema.ts";
 import type { State } from "../../contract/state.ts";
 import { type Call, defineStrategy } from "../../contract/strategy.ts";
-import { lengthOf } from "./length.ts";
 
 export type Turn = Pick<
   State,
