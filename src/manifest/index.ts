@@ -12,4 +12,13 @@ export {
   type SlotIntrospection,
   type StageIntrospection,
 } from "./introspect.ts";
+export { mutate } from "./mutate.ts";
+export {
+  type DocumentChange,
+  type DocumentMutation,
+  MUTATION_KINDS,
+  type MutationKind,
+  type MutationRecord,
+  type StageId,
+} from "./mutation.ts";
 export { MODEL, PIPELINE_SETTINGS } from "./settings.ts";
