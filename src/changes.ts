@@ -145,7 +145,7 @@ export class Changes {
     const { clock, log } = this.#stays;
     const pool = renewsProviders(parts) ? providerPool(env, runtime.keyOf, clock, log) : before.wiring.pool;
     const tools = Object.hasOwn(parts, "tools") ? toolsOf(env, before.document.tools, log) : before.wiring;
-    const next = configure(before, wire(runtime, tools, pool, this.#stays));
+    const next = configure(before, wire(runtime, tools, pool, this.#stays), before);
     const errors = newErrors(next, before);
     if (errors.length) throw new ConfigError(errors);
     this.#now = next;

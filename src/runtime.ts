@@ -1,5 +1,6 @@
 /** What only a host can give, in two layers: what was attached, and above it what a refresh put in its place. */
 import { ConfigError, type Finding } from "./contract/errors.ts";
+import type { Host } from "./contract/host.ts";
 import type { JsonObject } from "./contract/schema.ts";
 import { unknownKeys } from "./options.ts";
 import type { Environment } from "./services.ts";
@@ -24,8 +25,9 @@ const MAPS: readonly Part[] = ["providers", "host", "env", "prices"];
 /** Another one of these means that providers are made anew. */
 const OF_PROVIDERS: readonly Part[] = ["credentials", "apiKey", "baseUrl", "providers", "fetch"];
 
+type Loose<T> = { readonly [K in keyof T]?: T[K] | undefined };
 /** A part, or a member of `host`, `providers`, `env` or `prices`, that is undefined is taken back. */
-export type Parts = { readonly [K in Part]?: Environment[K] | undefined } & {
+export type Parts = Loose<Pick<Environment, Exclude<Part, "host">>> & { readonly host?: Loose<Host> | undefined } & {
   /** Lets a provider answer that calls itself otherwise than the name it is given under. */
   readonly overrideManifest?: boolean;
 };
