@@ -13,11 +13,24 @@ import { errorCases } from "./golden-replay/error-cases.ts";
 import { laterCases } from "./golden-replay/later-cases.ts";
 import { told } from "./golden-replay/match.ts";
 import { compareCase } from "./golden-replay/model.ts";
+import { mutationCases } from "./golden-replay/mutation-cases.ts";
 import { builderCases, presetCases } from "./golden-replay/preset-cases.ts";
 import type { Line } from "./golden-replay/recording.ts";
+import { configureCases, slotCases } from "./golden-replay/slot-cases.ts";
 import { stateCases } from "./golden-replay/state-cases.ts";
 
-const CASES = [busCases, stateCases, errorCases, definitionCases, laterCases, presetCases, builderCases].flatMap((cases) => cases());
+const CASES = [
+  busCases,
+  stateCases,
+  errorCases,
+  definitionCases,
+  laterCases,
+  presetCases,
+  builderCases,
+  mutationCases,
+  slotCases,
+  configureCases,
+].flatMap((cases) => cases());
 const used = new Set<object>();
 const verdict = (name: string, found: Parameters<typeof told>[0], rules: readonly { rule: string }[]) => {
   for (const rule of rules) used.add(rule);

@@ -130,7 +130,7 @@ const settings = (document: ManifestDocument, block: "model" | "pipeline", shape
 
 const restored = (document: ManifestDocument, { stages, model, pipeline }: ManifestDocument): Told => ({
   target: "pipeline",
-  oldValue: document.pipeline.name ?? PIPELINE_SETTINGS.shape.name.default ?? null,
+  oldValue: null,
   newValue: pipeline.name ?? PIPELINE_SETTINGS.shape.name.default ?? null,
   document: { ...document, stages, model, pipeline },
 });
