@@ -27,13 +27,8 @@ const OVERRIDES: { readonly [K in keyof Required<ModelOverrides>]: keyof typeof 
   thinkingBudgetTokens: "thinking_budget_tokens",
 };
 
-const PIPELINE_OPTIONS = [
-  "manifest",
-  "stages",
-  "maxTurnMs",
-  "graceMs",
-  "strict",
-  "unknownKeys",
+/** What only a host can give; it may be given anew while the pipeline lives. */
+export const PARTS = [
   "credentials",
   "apiKey",
   "baseUrl",
@@ -46,6 +41,15 @@ const PIPELINE_OPTIONS = [
   "env",
   "prices",
   "fetch",
+] as const;
+const PIPELINE_OPTIONS = [
+  "manifest",
+  "stages",
+  "maxTurnMs",
+  "graceMs",
+  "strict",
+  "unknownKeys",
+  ...PARTS,
   "logger",
   "clock",
   "random",

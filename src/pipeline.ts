@@ -258,9 +258,9 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /** Goes through an opened turn, and tells how it ended. */
-  async #go({ run, fit }: Turn, options: RunOptions): Promise<RunResult> {
+  async #go({ run, fitted }: Turn, options: RunOptions): Promise<RunResult> {
     try {
-      await fit();
+      run.state = await fitted();
       await runTurn(run);
       const output = options.output && (await outputOf(options.output, run.state.structuredOutput, run.state.structuredOutputError));
       const result = { ...resultOf(run, true), ...(options.output ? { output: output as Json } : {}) };

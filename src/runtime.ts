@@ -2,23 +2,9 @@
 import { ConfigError, type Finding } from "./contract/errors.ts";
 import type { Host } from "./contract/host.ts";
 import type { JsonObject } from "./contract/schema.ts";
-import { unknownKeys } from "./options.ts";
+import { PARTS, unknownKeys } from "./options.ts";
 import type { Environment } from "./services.ts";
 
-const PARTS = [
-  "credentials",
-  "apiKey",
-  "baseUrl",
-  "providers",
-  "tools",
-  "host",
-  "workingDir",
-  "allowedPaths",
-  "storagePath",
-  "env",
-  "prices",
-  "fetch",
-] as const;
 export type Part = (typeof PARTS)[number];
 /** These are given member by member: what is not named stays. */
 const MAPS: readonly Part[] = ["providers", "host", "env", "prices"];

@@ -25,8 +25,8 @@ export interface TurnOptions {
 }
 export interface Turn {
   readonly run: Run;
-  /** Waits until it is known how large the model's window is. Rejects with the signal's reason only. */
-  fit(): Promise<void>;
+  /** The state with a budget that the model's window holds, once that is known. Rejects with the signal's reason only. */
+  fitted(): Promise<State>;
   /** The turn is over. */
   leave(): void;
 }
@@ -37,14 +37,13 @@ export const openTurn = (
   options: TurnOptions,
   { changes, bus, ...given }: { changes: Changes; bus: Bus } & Pick<Run, "runId" | "signal" | "graceMs">,
 ): Turn => {
-  const { overrides = {} } = options;
   let at = changes.now;
-  let leavePool = at.wiring.pool.enter();
   const state = beginning(input, options, at);
   const origin = { runId: given.runId, sessionId: state.sessionId };
-  const fit = async () => {
+  let leavePool = at.wiring.pool.enter();
+  const fitted = (): Promise<State> => {
     const asked = at.plan.loop.find(({ stage }) => stage.name === "api")?.modelOverride?.model ?? run.state.model;
-    run.state = await withWindow(run.state, asked, at.services, given.signal);
+    return withWindow(run.state, asked, at.services, given.signal);
   };
   const run: Run = {
     ...given,
@@ -59,24 +58,34 @@ export const openTurn = (
       at = changes.now;
       leavePool();
       leavePool = at.wiring.pool.enter();
-      Object.assign(run, { plan: at.plan, services: at.services, state: renewed(run.state, before, at, overrides) });
-      const was = told(before);
-      for (const one of told(at)) if (!was.some((other) => isDeepStrictEqual(one, other))) run.publish("config.override_applied", "", one);
-      return fit();
+      run.plan = at.plan;
+      run.services = at.services;
+      run.state = renewed(run.state, before, at, options.overrides);
+      tellWinners(run, at, options.overrides, before);
+      return fitted().then((state) => {
+        run.state = state;
+      });
     },
   };
-  const told = ({ layers, told }: Configuration): readonly JsonObject[] =>
-    options.overrides ? overridesTold({ ...layers, per_run: overridesOf(overrides).wire }) : told;
-  run.publish("pipeline.start", "", { input: preview(state.input) });
-  for (const one of told(at)) run.publish("config.override_applied", "", one);
-  const client = overrideOf(at.wiring.runtime, at.primary.name);
-  if (client) run.publish("runtime.llm_client_override", "", client);
-  changes.runs.add(run);
   const leave = () => {
     changes.runs.delete(run);
     leavePool();
   };
-  return { run, fit, leave };
+  run.publish("pipeline.start", "", { input: preview(state.input) });
+  tellWinners(run, at, options.overrides);
+  changes.runs.add(run);
+  return { run, fitted, leave };
+};
+
+/** Says what the manifest did not decide: all of it, or only what is another now than it was before. */
+const tellWinners = ({ publish }: Run, now: Configuration, overrides: ModelOverrides | undefined, before?: Configuration): void => {
+  const told = ({ layers, told }: Configuration): readonly JsonObject[] =>
+    overrides ? overridesTold({ ...layers, per_run: overridesOf(overrides).wire }) : told;
+  const was = before ? told(before) : [];
+  for (const one of told(now)) if (!was.some((other) => isDeepStrictEqual(one, other))) publish("config.override_applied", "", one);
+  const client = overrideOf(now.wiring.runtime, now.primary.name);
+  const known = before && overrideOf(before.wiring.runtime, before.primary.name);
+  if (client && !isDeepStrictEqual(client, known)) publish("runtime.llm_client_override", "", client);
 };
 
 const beginning = (input: unknown, { state, messages, sessionId, overrides = {}, output }: TurnOptions, at: Configuration): State => {
@@ -96,7 +105,7 @@ const beginning = (input: unknown, { state, messages, sessionId, overrides = {},
 };
 
 /** Settings that are other ones now are taken over; what a stage or the run's own overrides have set stays. */
-const renewed = (state: State, before: Configuration, now: Configuration, overrides: ModelOverrides): State => {
+const renewed = (state: State, before: Configuration, now: Configuration, overrides: ModelOverrides = {}): State => {
   const changed = (Object.keys(now.settings) as (keyof Settings)[]).filter(
     (key) => !Object.hasOwn(overrides, key) && !isDeepStrictEqual(now.settings[key], before.settings[key]),
   );

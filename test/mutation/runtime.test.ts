@@ -148,6 +148,10 @@ test("attach waits for turns to be over; refresh does not", async () => {
   pipeline.refresh({ env: {} });
   await run;
   pipeline.attach({ env: {} });
+  const circle: { inside?: unknown } = {};
+  circle.inside = circle;
+  await assert.rejects(pipeline.run(circle), { code: "exec.stage.failed" });
+  pipeline.attach({ env: {} });
 });
 
 test("providers that were made are closed when the last turn has left them; the host's own are left open", async () => {
