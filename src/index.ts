@@ -1,5 +1,7 @@
 /** The public door. */
 export { type BuilderOptions, PipelineBuilder } from "./builder.ts";
+export type { ChangeOptions, MutationResult } from "./changes.ts";
+export { CHANNELS, type Channel, type Resolved } from "./channels.ts";
 export { collect, type Fold, fold } from "./contract/collect.ts";
 export {
   APIError,
@@ -100,14 +102,19 @@ export type { StageDescription } from "./engine/describe.ts";
 export { systemClock } from "./engine/host.ts";
 export type { Place } from "./engine/plan.ts";
 export { tokens } from "./engine/tokens.ts";
+export type { HookCall, HookEvent, HookFunction } from "./hooks.ts";
 export { type Authored, defineManifest } from "./manifest/define.ts";
 export { EnvironmentManifest } from "./manifest/document.ts";
+export type { MutationKind, MutationRecord, StageId } from "./manifest/mutation.ts";
 export { MODEL, PIPELINE_SETTINGS } from "./manifest/settings.ts";
+export type { Mutation } from "./mutation.ts";
+export { PipelineMutator } from "./mutator.ts";
 export { ModelOverrides } from "./options.ts";
 export { Pipeline, type PipelineOptions, type RunOptions } from "./pipeline.ts";
 export { PipelinePresets, type PresetOptions } from "./presets.ts";
 export { CredentialBundle, capabilities, type ProviderCredentials } from "./providers/index.ts";
 export type { RunResult } from "./result.ts";
+export type { Parts } from "./runtime.ts";
 export { Session, type SessionInfo, SessionManager } from "./sessions/index.ts";
 export { promptBlocks } from "./stages/03-system.ts";
 export { CheckpointError, CheckpointNotFound, type CheckpointRecord, restoreState } from "./stages/20-persist/checkpoint.ts";

@@ -1,7 +1,7 @@
 /** What a host may write beside a manifest, checked by name: the types say it to TypeScript, this says it to everybody. */
 import { ConfigError, type Finding } from "./contract/errors.ts";
 import { nearest } from "./contract/nearest.ts";
-import { check } from "./contract/schema.ts";
+import { check, type JsonObject } from "./contract/schema.ts";
 import type { State } from "./contract/state.ts";
 import { MODEL } from "./manifest/settings.ts";
 import { type OutputSchema, outputFindings } from "./output.ts";
@@ -27,13 +27,8 @@ const OVERRIDES: { readonly [K in keyof Required<ModelOverrides>]: keyof typeof 
   thinkingBudgetTokens: "thinking_budget_tokens",
 };
 
-const PIPELINE_OPTIONS = [
-  "manifest",
-  "stages",
-  "maxTurnMs",
-  "graceMs",
-  "strict",
-  "unknownKeys",
+/** What only a host can give; it may be given anew while the pipeline lives. */
+export const PARTS = [
   "credentials",
   "apiKey",
   "baseUrl",
@@ -46,6 +41,15 @@ const PIPELINE_OPTIONS = [
   "env",
   "prices",
   "fetch",
+] as const;
+const PIPELINE_OPTIONS = [
+  "manifest",
+  "stages",
+  "maxTurnMs",
+  "graceMs",
+  "strict",
+  "unknownKeys",
+  ...PARTS,
   "logger",
   "clock",
   "random",
@@ -53,7 +57,7 @@ const PIPELINE_OPTIONS = [
 ] as const;
 const RUN_OPTIONS = ["signal", "state", "messages", "sessionId", "overrides", "maxTurnMs", "onResult", "output"] as const;
 
-const unknown = (given: object, known: readonly string[], path: string): Finding[] =>
+export const unknownKeys = (given: object, known: readonly string[], path: string): Finding[] =>
   Object.keys(given)
     .filter((key) => !known.includes(key))
     .map((key) => ({
@@ -78,7 +82,7 @@ const MOST = 2 ** 31 - 1;
 
 /** Findings on the options of a pipeline. */
 export const pipelineFindings = (options: object): Finding[] => [
-  ...unknown(options, PIPELINE_OPTIONS, "options"),
+  ...unknownKeys(options, PIPELINE_OPTIONS, "options"),
   ...positive(options as { readonly [key: string]: unknown }, ["maxTurnMs", "graceMs"], "options"),
 ];
 
@@ -89,7 +93,7 @@ export const checkRun = (options: {
   readonly [key: string]: unknown;
 }): void => {
   const findings = [
-    ...unknown(options, RUN_OPTIONS, "options"),
+    ...unknownKeys(options, RUN_OPTIONS, "options"),
     ...positive(options, ["maxTurnMs"], "options"),
     ...(options.overrides ? overrideFindings(options.overrides) : []),
     ...(options.output === undefined ? [] : outputFindings(options.output)),
@@ -97,21 +101,20 @@ export const checkRun = (options: {
   if (findings.length) throw new ConfigError(findings);
 };
 
-const overrideFindings = (overrides: ModelOverrides): Finding[] => {
+/** Findings on the overrides of a run. */
+export const overrideFindings = (overrides: ModelOverrides): Finding[] => {
   const wire = Object.fromEntries(Object.entries(overrides).map(([key, value]) => [OVERRIDES[key as keyof ModelOverrides] ?? key, value]));
   const wrong = check(MODEL, wire).problems.filter((p) => p.kind !== "unknown");
   return [
-    ...unknown(overrides, Object.keys(OVERRIDES), "options.overrides"),
+    ...unknownKeys(overrides, Object.keys(OVERRIDES), "options.overrides"),
     ...wrong.map(
       (p): Finding => ({ severity: "error", code: "option.invalid", path: `options.overrides.${p.path.join(".")}`, message: p.message }),
     ),
   ];
 };
 
-/** The overrides as the state has them, and as the event tells them. */
-export const overridesOf = (
-  overrides: ModelOverrides,
-): { state: Partial<State>; told: { field: string; value: string | number | boolean }[] } => ({
+/** The overrides as the state has them, and under the wire's names. */
+export const overridesOf = (overrides: ModelOverrides): { state: Partial<State>; wire: JsonObject } => ({
   state: overrides,
-  told: Object.entries(overrides).map(([key, value]) => ({ field: OVERRIDES[key as keyof ModelOverrides], value })),
+  wire: Object.fromEntries(Object.entries(overrides).map(([key, value]) => [OVERRIDES[key as keyof ModelOverrides], value])),
 });

@@ -1,32 +1,34 @@
 /** The composition root: a manifest and what only a host can give become a pipeline that runs turns. */
+import { type ChangeOptions, Changes } from "./changes.ts";
+import { type Resolved, resolve } from "./channels.ts";
+import { configure } from "./configuration.ts";
 import { asError, ConfigError, type Finding, GenyExecutorError, PipelineError } from "./contract/errors.ts";
 import type { PipelineEvent } from "./contract/events.ts";
 import type { HitlDecision, HitlRequest } from "./contract/host.ts";
-import type { ManifestDocument, StageEntry } from "./contract/manifest.ts";
-import { asJson, type MessageInput } from "./contract/message.ts";
-import type { Json } from "./contract/schema.ts";
+import type { ManifestDocument } from "./contract/manifest.ts";
+import type { MessageInput } from "./contract/message.ts";
+import type { Json, JsonObject } from "./contract/schema.ts";
 import type { Stage } from "./contract/stage.ts";
-import { beginTurn, newState, type State } from "./contract/state.ts";
+import type { State } from "./contract/state.ts";
 import type { StandardSchema } from "./contract/tool.ts";
-import { compile } from "./engine/compile.ts";
 import { describe, type StageDescription } from "./engine/describe.ts";
-import { type Bus, createBus, type End, type Handler, type Tap } from "./engine/events.ts";
-import { directHost } from "./engine/host.ts";
-import { insert, type Place, type Placed, type Plan, place } from "./engine/plan.ts";
-import { type Run, runTurn } from "./engine/run.ts";
-import { placeOf } from "./manifest/artifacts.ts";
+import { type Bus, createBus, type Handler } from "./engine/events.ts";
+import type { Place } from "./engine/plan.ts";
+import { runTurn } from "./engine/run.ts";
+import { PLACES, placeOf } from "./manifest/artifacts.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
 import { introspectStage, type StageIntrospection } from "./manifest/introspect.ts";
 import { named } from "./manifest/names.ts";
-import { type Settings, settingsOf } from "./manifest/settings.ts";
-import { checkRun, type ModelOverrides, overridesOf, pipelineFindings } from "./options.ts";
-import { type OutputSchema, outputOf, wantedOf } from "./output.ts";
-import { type Primary, primaryOf, withWindow } from "./primary.ts";
+import { PipelineMutator } from "./mutator.ts";
+import { checkRun, type ModelOverrides, overrideFindings, overridesOf, pipelineFindings } from "./options.ts";
+import { type OutputSchema, outputOf } from "./output.ts";
+import { providerPool } from "./pool.ts";
+import { providerOf } from "./primary.ts";
 import { bill, type RunResult, resultOf } from "./result.ts";
-import { type Environment, type Wiring, wire } from "./services.ts";
-import { apiWith } from "./stages/06-api.ts";
-import { pricedBy } from "./stages/07-token/calculators.ts";
-import { PIPELINE } from "./stages/index.ts";
+import type { Parts } from "./runtime.ts";
+import { type Environment, type Lasting, lasting, toolsOf, wire } from "./services.ts";
+import { streamOf } from "./stream.ts";
+import { openTurn, type Turn } from "./turn.ts";
 
 export interface PipelineOptions extends Environment {
   readonly manifest: EnvironmentManifest | ManifestDocument;
@@ -62,19 +64,15 @@ export interface RunOptions {
 }
 
 export class Pipeline implements AsyncDisposable {
-  /** What the manifest has that is no error. */
-  readonly findings: readonly Finding[];
-  readonly #document: ManifestDocument;
-  /** Its stages, each under its stage's own name. */
-  readonly #entries: readonly StageEntry[];
+  /** For `PipelineMutator`: what the pipeline goes by, and what changes it. */
+  readonly changes: Changes;
   readonly #options: PipelineOptions;
-  readonly #settings: Settings;
-  readonly #primary: Primary;
-  readonly #wiring: Wiring;
+  readonly #manifest: EnvironmentManifest;
+  readonly #stays: Lasting;
   readonly #bus: Bus;
+  /** What the options and the manifest's form have that is no error. */
+  readonly #found: readonly Finding[];
   readonly #running = new Set<AbortController>();
-  #places: readonly Placed[];
-  #plan: Plan;
   #closed = false;
 
   /** Throws `ConfigError` with all findings. Missing credentials are no error here; they are one at first use. */
@@ -83,21 +81,29 @@ export class Pipeline implements AsyncDisposable {
     const manifest =
       given instanceof EnvironmentManifest ? given : EnvironmentManifest.fromJSON(given, { strict: options.strict !== false });
     this.#options = options;
-    this.#document = manifest.toJSON();
-    this.#entries = this.#document.stages.map(named);
-    const { settings, findings } = settingsOf(this.#document.model, this.#document.pipeline, options.unknownKeys ?? "warning");
-    this.#settings = settings;
-    const stage = apiWith(Object.keys(options.providers ?? {}));
-    const priced = this.#entries.find((s) => s.name === "token") ?? {};
-    this.#primary = primaryOf(this.#entries, stage);
-    this.#wiring = wire(options, this.#document.tools, this.#primary, (list) => pricedBy(priced, list));
-    this.#bus = createBus(this.#wiring.services.clock, this.#wiring.services.log);
-    const own = { api: stage, ...options.stages };
-    this.#places = place(PIPELINE).map((p) => ({ ...p, stage: (own as { [name: string]: Stage })[p.stage.name] ?? p.stage }));
-    const compiled = this.#compile(this.#places);
-    this.#plan = compiled.plan;
-    this.findings = [...pipelineFindings(options), ...manifest.findings, ...findings, ...this.#wiring.findings, ...compiled.findings];
-    if (options.strict !== false && this.findings.some((f) => f.severity === "error")) throw new ConfigError(this.findings);
+    this.#manifest = manifest;
+    this.#stays = lasting(options);
+    const { clock, log } = this.#stays;
+    this.#bus = createBus(clock, log);
+    const whole = manifest.toJSON();
+    const document = { ...whole, stages: whole.stages.map(named) };
+    const own: { readonly [name: string]: unknown } = options.stages ?? {};
+    const places = PLACES.map((p) => (Object.hasOwn(own, p.stage.name) ? { ...p, stage: own[p.stage.name] as Stage } : p));
+    const runtime = { attached: options, refreshed: {}, keyOf: providerOf(document), overridden: [] };
+    const pool = providerPool(options, runtime.keyOf, clock, log);
+    const wiring = wire(runtime, toolsOf(options, document.tools, log), pool, this.#stays);
+    const tell = (type: string, data: JsonObject) => this.#bus.publish(type, "", 0, { runId: "", sessionId: "" }, data);
+    this.changes = new Changes(configure({ document, places, hooks: [] }, wiring), this.#stays, tell);
+    this.#found = [...pipelineFindings(options), ...manifest.findings];
+    const { findings } = this;
+    if (options.strict !== false && findings.some((f) => f.severity === "error")) throw new ConfigError(findings);
+  }
+
+  /** What the manifest, as it stands, has that is no error. */
+  get findings(): readonly Finding[] {
+    const { unknownKeys: severity = "warning" } = this.#options;
+    const told = this.changes.now.findings.map((f) => (f.code === "config.unknown_key" ? { ...f, severity } : f));
+    return [...this.#found, ...told];
   }
 
   /** A pipeline from a manifest or its plain JSON. Throws `ConfigError` with all findings. */
@@ -110,14 +116,14 @@ export class Pipeline implements AsyncDisposable {
 
   /** The tools that this pipeline offers. Changes are taken up by the next request. */
   get tools() {
-    return this.#wiring.registry;
+    return this.changes.now.wiring.registry;
   }
 
   /** Runs one turn. Rejects for a failure, a refusal by a guard, or an abort; the error's `result` is then a `RunResult` too. */
   run<O>(input: unknown, options: RunOptions & { readonly output: StandardSchema<O> }): Promise<RunResult<O>>;
   run(input: unknown, options?: RunOptions): Promise<RunResult>;
   async run(input: unknown, options: RunOptions = {}): Promise<RunResult> {
-    return this.#turn(input, options, this.#wiring.services.id("run_"));
+    return this.#turn(input, options, this.#stays.id("run_"));
   }
 
   /**
@@ -125,34 +131,8 @@ export class Pipeline implements AsyncDisposable {
    * turn broke. Leaving the loop cancels the run.
    */
   runStream(input: unknown, options: RunOptions = {}): AsyncIterableIterator<PipelineEvent> {
-    const runId = this.#wiring.services.id("run_");
-    const left = new AbortController();
-    let tap: Tap | undefined;
-    let turn: Promise<unknown> | undefined;
-    const begin = (): Tap => {
-      const end = async (): Promise<End> => {
-        await turn;
-        return { done: true, value: undefined };
-      };
-      const open = this.#bus.tap({ runId, end });
-      turn = this.#turn(input, { ...options, signal: either(left.signal, options.signal) }, runId).finally(() => open.close());
-      turn.catch(() => {});
-      return open;
-    };
-    const iterator: AsyncIterableIterator<PipelineEvent> = {
-      next: () => {
-        tap ??= begin();
-        return tap.next();
-      },
-      return: async () => {
-        left.abort(new PipelineError("The run was cancelled: its stream was left.", { code: "exec.pipeline.cancelled" }));
-        await tap?.return?.();
-        await turn?.catch(() => {});
-        return { done: true, value: undefined };
-      },
-      [Symbol.asyncIterator]: () => iterator,
-    };
-    return iterator;
+    const runId = this.#stays.id("run_");
+    return streamOf(this.#bus, runId, (left) => this.#turn(input, { ...options, signal: either(left, options.signal) }, runId));
   }
 
   /** Events of every run from now on; with `replayFrom` first those after that sequence number that are still kept (2048). Ends at `close`. */
@@ -168,48 +148,82 @@ export class Pipeline implements AsyncDisposable {
     return this.#bus.on(pattern, handler);
   }
 
-  /** Puts a stage of the host's beside another (`{ after }`, `{ before }`) or in the place of one (`{ at: 7 }`). Runs under way keep theirs. */
+  /** Puts a stage of the host's beside another (`{ after }`, `{ before }`) or in the place of one (`{ at: 7 }`). As `mutator().registerStage`. */
   registerStage(stage: Stage, where: Place): void {
-    const places = insert(this.#places, stage, where);
-    const compiled = this.#compile(places);
-    const errors = compiled.findings.filter((f) => f.severity === "error");
-    if (errors.length) throw new ConfigError(compiled.findings);
-    this.#places = places;
-    this.#plan = compiled.plan;
+    this.mutator().registerStage(stage, where);
   }
 
-  /** Puts a stage in the place of the one of that name. */
+  /** Puts a stage in the place of the one of that name. As `mutator().replaceStage`. */
   replaceStage(name: string, stage: Stage): void {
-    this.registerStage(stage, { at: name });
+    this.mutator().replaceStage(name, stage);
+  }
+
+  /** What changes this pipeline while it serves. */
+  mutator(options: ChangeOptions = {}): PipelineMutator {
+    return new PipelineMutator(this, options);
+  }
+
+  /** Makes several changes at once, or none: `mutator(options).batch(change)`. */
+  mutate<T>(change: (mutator: PipelineMutator) => T, options: ChangeOptions = {}): T {
+    return this.mutator(options).batch(change);
+  }
+
+  /**
+   * Gives parts of the host that were not there when the pipeline was made. Throws `exec.pipeline.busy` while a turn runs, and `ConfigError` for what is no
+   * part, or a provider that calls itself otherwise than its name here.
+   */
+  attach(parts: Parts): void {
+    if (this.changes.runs.size > 0)
+      throw new PipelineError("A turn is running: attach before the first one or between two, or use `refresh`.", {
+        code: "exec.pipeline.busy",
+      });
+    this.changes.rewire("attached", parts);
+  }
+
+  /**
+   * Puts parts of the host in the place of those that were attached; one that is undefined is taken back. A running turn takes them up between two passes,
+   * providers are made anew for other credentials, and those before are closed when the last turn has left them. Throws `ConfigError` as `attach` does.
+   */
+  refresh(parts: Parts): void {
+    this.changes.rewire("refreshed", parts);
+  }
+
+  /** Every setting, and every part of the host, with who decided it; with a run's overrides, as that run would have it. */
+  settings(overrides: ModelOverrides = {}): { readonly [field: string]: Resolved } {
+    const findings = overrideFindings(overrides);
+    if (findings.length) throw new ConfigError(findings);
+    return resolve({ ...this.changes.now.layers, per_run: overridesOf(overrides).wire });
   }
 
   /** The stages as they stand: names, order, strategies and their configs. */
   describe(): StageDescription[] {
-    return describe(this.#plan);
+    return describe(this.changes.now.plan);
   }
 
   /** One stage as an editor wants it: what it can be set to, and what it is set to. By order, name or module; throws for any other. */
   introspect(stage: string | number): StageIntrospection {
-    const { setup, loop, surface } = this.#plan;
-    const current = [...setup, ...loop, ...surface].find((bound) => bound.stage.name === placeOf(stage, this.#places).stage.name);
-    return introspectStage(stage, "default", { places: this.#places, current });
+    const { setup, loop, surface } = this.changes.now.plan;
+    const places = [...setup, ...loop, ...surface];
+    const { stage: found } = placeOf(stage, places);
+    return introspectStage(stage, "default", { places, current: places.find((bound) => bound.stage === found) });
   }
 
-  /** The manifest that makes this pipeline again. Stages that a host put in are not part of it. */
+  /** The manifest that makes this pipeline again, as mutations left it. Stages and hooks that a host put in are not part of it. */
   snapshot(): EnvironmentManifest {
-    return EnvironmentManifest.fromJSON(this.#document);
+    const { document, manifest } = this.changes.now;
+    return document === manifest ? this.#manifest : EnvironmentManifest.fromJSON(document);
   }
 
   /** Approvals that wait for `resume`. */
   listPendingHitl(): readonly HitlRequest[] {
-    return this.#wiring.approvals.list();
+    return this.#stays.approvals.list();
   }
   /** Answers an approval. Throws for an unknown token or decision. */
   resume(token: string, decision: HitlDecision): void {
-    this.#wiring.approvals.resume(token, decision);
+    this.#stays.approvals.resume(token, decision);
   }
   cancelPendingHitl(token: string): boolean {
-    return this.#wiring.approvals.cancel(token);
+    return this.#stays.approvals.cancel(token);
   }
 
   /** Cancels what runs, ends the streams and closes the providers. Safe to call twice. */
@@ -218,52 +232,42 @@ export class Pipeline implements AsyncDisposable {
     for (const run of this.#running)
       run.abort(new PipelineError("The run was cancelled: the pipeline was closed.", { code: "exec.pipeline.cancelled" }));
     this.#bus.close();
-    await this.#wiring.close();
+    await this.changes.now.wiring.pool.close();
   }
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  #compile(places: readonly Placed[]) {
-    return compile({
-      entries: this.#entries,
-      places,
-      services: this.#wiring.services,
-      unknownKeys: this.#options.unknownKeys ?? "warning",
-    });
-  }
-
   async #turn(input: unknown, options: RunOptions, runId: string): Promise<RunResult> {
     if (this.#closed) throw new PipelineError("The pipeline is closed: make a new one.");
     checkRun({ ...options });
-    const { services } = this.#wiring;
-    const { overrides = {}, maxTurnMs = this.#options.maxTurnMs } = options;
+    const { clock } = this.changes.now.services;
+    const { maxTurnMs = this.#options.maxTurnMs } = options;
     const stop = new AbortController();
     const cancel = () => stop.abort(cancelled(options.signal?.reason));
     if (options.signal?.aborted) cancel();
     options.signal?.addEventListener("abort", cancel, { once: true });
     const late = () => stop.abort(new PipelineError(`The turn took longer than ${maxTurnMs} ms.`, { code: "exec.pipeline.timeout" }));
-    const inTime = maxTurnMs === undefined ? undefined : services.clock.after(maxTurnMs, late);
+    const inTime = maxTurnMs === undefined ? undefined : clock.after(maxTurnMs, late);
     this.#running.add(stop);
-
-    const state = this.#begin(input, options);
-    const origin = { runId, sessionId: state.sessionId };
-    const run: Run = {
-      plan: this.#plan,
-      services,
-      runId,
-      state,
-      signal: stop.signal,
-      graceMs: this.#options.graceMs ?? 10_000,
-      publish: (type, stage, data) => this.#bus.publish(type, stage, run.state.iteration, origin, data),
-      step: directHost,
-    };
-    run.publish("pipeline.start", "", { input: preview(state.input) });
-    for (const { field, value } of overridesOf(overrides).told)
-      run.publish("config.override_applied", "", { field, value, source: "per_run" });
+    const given = { changes: this.changes, bus: this.#bus, runId, signal: stop.signal, graceMs: this.#options.graceMs ?? 10_000 };
+    let leave = () => {};
     try {
-      const asked = this.#plan.loop.find(({ stage }) => stage.name === "api")?.modelOverride?.model ?? run.state.model;
-      run.state = await withWindow(run.state, asked, services, stop.signal);
+      const turn = openTurn(input, options, given);
+      leave = turn.leave;
+      return await this.#go(turn, options);
+    } finally {
+      leave();
+      inTime?.();
+      options.signal?.removeEventListener("abort", cancel);
+      this.#running.delete(stop);
+    }
+  }
+
+  /** Goes through an opened turn, and tells how it ended. */
+  async #go({ run, fitted }: Turn, options: RunOptions): Promise<RunResult> {
+    try {
+      run.state = await fitted();
       await runTurn(run);
       const output = options.output && (await outputOf(options.output, run.state.structuredOutput, run.state.structuredOutputError));
       const result = { ...resultOf(run, true), ...(options.output ? { output: output as Json } : {}) };
@@ -281,40 +285,9 @@ export class Pipeline implements AsyncDisposable {
       if (error.code === "exec.pipeline.cancelled") run.publish("pipeline.cancelled", "", bill(run));
       else run.publish("pipeline.error", "", { error: error.message, code: error.code, exception_type: error.name, ...bill(run) });
       throw error;
-    } finally {
-      inTime?.();
-      options.signal?.removeEventListener("abort", cancel);
-      this.#running.delete(stop);
     }
   }
-
-  /** The state in which the turn begins. */
-  #begin(input: unknown, { state, messages, sessionId, overrides = {}, output }: RunOptions): State {
-    const { services } = this.#wiring;
-    const from = beginTurn(state ?? newState());
-    return {
-      ...from,
-      ...this.#settings,
-      ...overridesOf(overrides).state,
-      outputSchema: wantedOf(output),
-      pipelineId: from.pipelineId || services.id("pl_"),
-      sessionId: sessionId ?? from.sessionId,
-      primaryProvider: this.#primary.name,
-      input: inputOf(input),
-      // Stage 1 gives ids and origins to messages that have none.
-      messages: messages === undefined ? from.messages : (messages as State["messages"]),
-    };
-  }
 }
-
-const inputOf = (input: unknown): Json => {
-  try {
-    return asJson(input);
-  } catch (cause) {
-    throw new GenyExecutorError("The input cannot be written as JSON.", { code: "exec.stage.failed", cause });
-  }
-};
-const preview = (input: Json): string => (typeof input === "string" ? input : JSON.stringify(input)).slice(0, 500);
 
 const cancelled = (reason: unknown): GenyExecutorError =>
   reason instanceof GenyExecutorError

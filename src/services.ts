@@ -1,19 +1,20 @@
 /** Puts the parts together that a pipeline's stages may reach. */
-import { APIError, type Finding } from "./contract/errors.ts";
+import type { Finding } from "./contract/errors.ts";
 import type { Host } from "./contract/host.ts";
 import type { Provider } from "./contract/provider.ts";
 import type { Json, JsonObject } from "./contract/schema.ts";
-import type { Clock, Connection, Logger, Price, Pricing, RouteTarget, Services } from "./contract/services.ts";
+import type { Clock, Logger, Price, Pricing, Services, Store } from "./contract/services.ts";
 import type { Tool } from "./contract/tool.ts";
 import { bounds } from "./engine/bounds.ts";
 import { systemClock } from "./engine/host.ts";
 import { tokens } from "./engine/tokens.ts";
 import { type PendingApprovals, pendingApprovals } from "./policy/approvals.ts";
+import type { Pool } from "./pool.ts";
 import type { Primary } from "./primary.ts";
-import { CredentialBundle, type ProviderCredentials } from "./providers/credentials.ts";
-import { createPricing, providers as known, type ProviderOptions } from "./providers/index.ts";
-import { noProvider } from "./providers/no-provider.ts";
-import type { RouterOptions } from "./providers/router.ts";
+import type { CredentialBundle } from "./providers/credentials.ts";
+import { createPricing, type ProviderOptions } from "./providers/index.ts";
+import { inForce, type Runtime } from "./runtime.ts";
+import { type api, apiWith } from "./stages/06-api.ts";
 import { builtinTools } from "./tools/builtin/index.ts";
 import { createDispatcher } from "./tools/dispatch.ts";
 import { ToolRegistry } from "./tools/registry.ts";
@@ -52,14 +53,19 @@ export interface Environment {
   readonly id?: (prefix: string) => string;
 }
 
-/** The services of one pipeline, and what only the pipeline itself may do with them. */
+/** What stays the same for as long as a pipeline lives. */
+export type Lasting = Pick<Services, "clock" | "id" | "random" | "log" | "store"> & { readonly approvals: PendingApprovals };
+
+/** What a pipeline's stages may reach, as the host gave it at one moment. */
 export interface Wiring {
-  readonly services: Services;
+  readonly runtime: Runtime;
+  readonly pool: Pool;
   readonly registry: ToolRegistry;
-  readonly approvals: PendingApprovals;
+  /** Stage 6 that knows the host's providers by name. */
+  readonly api: typeof api;
   readonly findings: readonly Finding[];
-  /** Waits for the providers that are there; one that is still being made is closed when it comes. */
-  close(): Promise<void>;
+  /** `primary`: the provider of stage 6, and how it is reached. `pricing`: the price list with what the manifest itself says of prices. */
+  servicesFor(primary: Primary, pricing: (list: Pricing) => Pricing): Services;
 }
 
 const quiet = () => {};
@@ -82,109 +88,57 @@ const randomIds = () => {
   };
 };
 
-/** `primary`: the provider of stage 6, and how it is reached. `pricing`: the price list with what the manifest itself says of prices. */
-export const wire = (env: Environment, tools: JsonObject, primary: Primary, pricing: (list: Pricing) => Pricing): Wiring => {
-  const log = loggerOf(env.logger);
-  const clock = env.clock ?? systemClock;
-  const { registry, findings } = toolsOf(env, tools, log);
-  const approvals = pendingApprovals();
+export const lasting = (env: Environment): Lasting => {
   const id = env.id ?? randomIds();
-  const open = new Map<string, Provider | Promise<Provider>>();
-  const values = new Map<string, Json>();
-  const { name: _, ...reached } = primary;
-  const bundle = env.credentials ?? CredentialBundle.fromEnvironment();
-
-  /** A provider that the host has made takes no options. */
-  const make = (name: string, options: RouterOptions): Provider | Promise<Provider> => {
-    const source = env.providers?.[name] ?? (Object.hasOwn(known, name) ? known[name as keyof typeof known] : undefined);
-    if (!source) throw noProvider(name, [...new Set([...Object.keys(env.providers ?? {}), ...Object.keys(known)])]);
-    return typeof source === "function" ? source({ ...options, fetch: env.fetch, log, now: () => clock.now(), resolve: make }) : source;
-  };
-  const load = (name: string, { baseUrl, timeoutMs, targets, balance }: Connection): Provider | Promise<Provider> => {
-    if (targets && name !== "geny_router")
-      throw new APIError(`Stage api has \`targets\`: they are for the provider "geny_router", not for "${name}".`, {
-        code: "exec.api.bad_request",
-      });
-    const credentials = bundle.get(name);
-    const mine = name === primary.name ? { apiKey: env.apiKey, baseUrl: env.baseUrl } : {};
-    return make(name, {
-      ...credentials,
-      ...(mine.apiKey ? { apiKey: mine.apiKey, authToken: undefined } : {}),
-      baseUrl: baseUrl || mine.baseUrl || credentials?.baseUrl,
-      timeoutMs: timeoutMs || undefined,
-      ...(targets ? { targets: targets.map((target) => ({ ...target, credentials: credentialsOf(target, bundle) })) } : {}),
-      ...(balance ? { balance } : {}),
-    });
-  };
-
-  const services: Services = {
-    clock,
+  return {
+    clock: env.clock ?? systemClock,
     id: (prefix = "") => id(prefix),
     random: env.random ?? Math.random,
-    provider(name, connection = name === primary.name ? reached : {}) {
-      const { baseUrl = "", timeoutMs = 0, targets = [], balance = false } = connection;
-      const key = JSON.stringify([name, baseUrl, timeoutMs, targets, balance]);
-      let found = open.get(key);
-      if (found === undefined) {
-        found = load(name, connection);
-        open.set(key, found);
-        if (found instanceof Promise)
-          found.then(
-            (ready) => open.set(key, ready),
-            () => open.delete(key),
-          );
-      }
-      return found;
-    },
-    pricing: pricing(createPricing({ ...(env.prices ? { overrides: env.prices } : {}), now: () => clock.now() })),
+    log: loggerOf(env.logger),
+    store: smallStore(),
+    approvals: pendingApprovals(),
+  };
+};
+
+const smallStore = (): Store => {
+  const values = new Map<string, Json>();
+  return { get: async (key) => values.get(key), set: async (key, value) => void values.set(key, value) };
+};
+
+export const wire = (
+  runtime: Runtime,
+  { registry, findings }: Pick<Wiring, "registry" | "findings">,
+  pool: Pool,
+  stays: Lasting,
+): Wiring => {
+  const env = inForce(runtime);
+  const common = {
+    ...stays,
     tokens,
     bounds,
     tools: registry,
     dispatcher: createDispatcher({
       tools: registry,
-      clock,
-      log,
+      clock: stays.clock,
+      log: stays.log,
       workingDir: env.workingDir ?? process.cwd(),
       allowedPaths: env.allowedPaths ?? null,
       storagePath: env.storagePath ?? null,
       env: env.env ?? {},
     }),
-    approvals,
-    store: {
-      get: async (key) => values.get(key),
-      set: async (key, value) => void values.set(key, value),
-    },
     host: env.host ?? {},
-    log,
   };
-  const close = async () => {
-    const providers = [...open.values()];
-    open.clear();
-    for (const provider of providers)
-      if (provider instanceof Promise)
-        provider.then((late) => late.close?.()).catch((error: unknown) => log.warn("A provider could not be closed.", error));
-      else await provider.close?.();
-  };
-  return { services, registry, approvals, findings, close };
-};
-
-/** Of a target: the account that it names, and no other. */
-const credentialsOf = ({ provider, account }: RouteTarget, bundle: CredentialBundle): ProviderCredentials => {
-  const entry = account ? `${provider}:${account}` : provider;
-  const found = bundle.get(entry);
-  if (account && !found)
-    throw new APIError(
-      `The bundle has no credentials "${entry}", which a target of geny_router names. Known: ${bundle.names().join(", ")}.`,
-      {
-        code: "exec.api.no_client",
-        details: { provider, account },
-      },
-    );
-  return found ?? {};
+  const list = createPricing({ ...(env.prices ? { overrides: env.prices } : {}), now: () => stays.clock.now() });
+  const servicesFor: Wiring["servicesFor"] = ({ name: first, ...reached }, pricing) => ({
+    ...common,
+    pricing: pricing(list),
+    provider: (name, connection = name === first ? reached : {}) => pool.provider(name, connection),
+  });
+  return { runtime, pool, registry, api: apiWith(Object.keys(env.providers ?? {})), findings, servicesFor };
 };
 
 /** The manifest's built-in tools and the host's own; a name of the host's wins. */
-const toolsOf = ({ tools }: Environment, declared: JsonObject, log: Logger) => {
+export const toolsOf = ({ tools }: Environment, declared: JsonObject, log: Logger) => {
   const findings: Finding[] = [];
   const registry = new ToolRegistry({ log });
   const all = builtinTools();

@@ -36,6 +36,17 @@ const CASES: Record<string, { script: Turn[]; prints: RegExp[]; env?: NodeJS.Pro
       /refused before/,
     ],
   },
+  mutation: {
+    script: [{ text: "Paris." }, { text: "Madrid." }],
+    prints: [
+      /^asks claude-sonnet-4-6$/m,
+      /^mutation\.applied swap_strategy stage:2\.strategy$/m,
+      /^asks claude-haiku-4-5$/m,
+      /^exec\.mutation\.invalid: hybrid$/m,
+      /^taken back: 2 changes$/m,
+      /^claude-sonnet-4-6, says the manifest$/m,
+    ],
+  },
   errors: { script: [], prints: [/exec\.stage\.guard_rejected: cost_budget/] },
   failover: {
     script: [{ fault: { kind: "status", status: 429, retry_after: 60 } }, { text: "Paris." }],

@@ -14,9 +14,11 @@ import { laterCases } from "./golden-replay/later-cases.ts";
 import { manifestCases, textCases } from "./golden-replay/manifest-cases.ts";
 import { told } from "./golden-replay/match.ts";
 import { compareCase } from "./golden-replay/model.ts";
+import { mutationCases } from "./golden-replay/mutation-cases.ts";
 import { builderCases, presetCases } from "./golden-replay/preset-cases.ts";
 import type { Line } from "./golden-replay/recording.ts";
 import { schemaCases } from "./golden-replay/schema-cases.ts";
+import { configureCases, slotCases } from "./golden-replay/slot-cases.ts";
 import { stateCases } from "./golden-replay/state-cases.ts";
 
 const CASES = [
@@ -30,6 +32,9 @@ const CASES = [
   schemaCases,
   manifestCases,
   textCases,
+  mutationCases,
+  slotCases,
+  configureCases,
 ].flatMap((cases) => cases());
 const used = new Set<object>();
 const verdict = (name: string, found: Parameters<typeof told>[0], rules: readonly { rule: string }[]) => {

@@ -229,11 +229,14 @@ export class ToolExecutionError extends GenyExecutorError {
   }
 }
 
-/** A change of a live pipeline that cannot be made. */
+/** A change of a live pipeline that cannot be made: nothing of it was. `details` has the `stage`, its `order` and the `slot`, where there are. */
 export class MutationError extends GenyExecutorError {
   override name = "MutationError";
-  constructor(message: string, options: ErrorOptions = {}) {
+  /** What the change would have made wrong. Empty when the message says all. */
+  readonly findings: readonly Finding[];
+  constructor(message: string, { findings = [], ...options }: ErrorOptions & { findings?: readonly Finding[] } = {}) {
     super(message, { code: "exec.mutation.invalid", ...options });
+    this.findings = findings;
   }
 }
 

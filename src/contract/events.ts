@@ -48,10 +48,21 @@ export const ENGINE_EVENTS = {
     budget_usd: cost,
   }),
   "config.override_applied": fields({
-    field: text({ about: "the setting" }),
-    value: json({ about: "its value for this run" }),
-    source: text({ about: "who won: per_run" }),
+    field: text({ about: "the setting, or the part of the host" }),
+    value: json({ about: "its value for this run; null for a part of the host" }),
+    source: oneOf(["per_run", "mutation", "refresh"], { about: "who won over the manifest and what was attached" }),
   }),
+  "runtime.llm_client_override": fields({
+    manifest_provider: text({ about: "the provider that stage 6 asks for" }),
+    client_provider: text({ about: "the one that answers in its place" }),
+  }),
+  "mutation.applied": fields({
+    kind: text({ about: "the operation" }),
+    target: text({ about: "what it changed: stage:N, stage:N.slot, model, pipeline" }),
+    old_value: json({ about: "as it was" }),
+    new_value: json({ about: "as it is" }),
+  }),
+  "mutation.undone": fields({ kind: text({ about: "the operation" }), target: text({ about: "what is again as it was" }) }),
   "events.dropped": fields({
     from: int({ about: "first sequence number that is gone" }),
     to: int({ about: "last sequence number that is gone" }),

@@ -11,6 +11,7 @@ export interface Tap extends AsyncIterableIterator<PipelineEvent> {
 /** What an iterator says when it is over. */
 export type End = { readonly done: true; readonly value: undefined };
 export interface Origin {
+  /** Empty: the event belongs to no run. */
   readonly runId: string;
   readonly sessionId: string;
 }
@@ -125,7 +126,7 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
       }
       const event: PipelineEvent = { type, stage, iteration, seq, run_id: runId, session_id: sessionId, timestamp: stamp, data };
       ring[seq++ % RING] = event;
-      for (const tap of taps.get(runId) ?? NONE) tap.push(event);
+      if (runId) for (const tap of taps.get(runId) ?? NONE) tap.push(event);
       for (const tap of taps.get("") ?? NONE) tap.push(event);
       for (const handler of byType.get(type) ?? handlersOf(type))
         try {

@@ -8,33 +8,38 @@ import { salvage } from "./salvage.ts";
 import { Walk } from "./walk.ts";
 
 export interface Run {
-  readonly plan: Plan;
-  readonly services: Services;
+  /** What the turn goes by. Changes only between two passes, by `renew`. */
+  plan: Plan;
+  services: Services;
   readonly runId: string;
-  /** The only value that changes while a turn runs. */
   state: State;
+  /** The stage that is running. */
+  executing?: BoundStage | undefined;
   readonly signal: AbortSignal;
   /** Milliseconds that closing a broken turn may take. */
   readonly graceMs: number;
   publish(type: string, stage: string, data: JsonObject): void;
   step(signal: AbortSignal): Step;
+  /** Between two passes: takes up what was changed meanwhile. A promise only when there is something to wait for. */
+  renew?(): Promise<void> | undefined;
 }
 
 /** Goes through one turn. Throws what broke it, after the turn was closed; `run.state` is the state at the end in either case. */
 export const runTurn = async (run: Run): Promise<void> => {
-  const { setup, loop, surface } = run.plan;
   const walk = new Walk(run);
   try {
-    await each(setup, (stage) => walk.enter(stage));
+    await each(run.plan.setup, (stage) => walk.enter(stage));
     for (;;) {
       run.state = { ...run.state, passes: run.state.passes + 1 };
       walk.seen.clear();
-      await each(loop, (stage) => walk.prepare(stage));
-      await each(loop, (stage) => walk.enter(stage));
+      await each(run.plan.loop, (stage) => walk.prepare(stage));
+      await each(run.plan.loop, (stage) => walk.enter(stage));
       if (!continues(run)) break;
-      await each(setup, (stage) => walk.refresh(stage));
+      const renewing = run.renew?.();
+      if (renewing) await renewing;
+      await each(run.plan.setup, (stage) => walk.refresh(stage));
     }
-    await each(surface, (stage) => {
+    await each(run.plan.surface, (stage) => {
       run.state = { ...run.state, recentEvents: [...walk.seen] };
       return walk.enter(stage);
     });

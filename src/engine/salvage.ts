@@ -9,6 +9,7 @@ import type { Walk } from "./walk.ts";
 export const salvage = async (run: Run, walk: Walk, error: unknown): Promise<void> => {
   const { setup, loop, surface } = run.plan;
   const failed = walk.last;
+  run.executing = undefined;
   const reason = run.signal.aborted ? "stopped" : "failed";
   if (failed && failed === setup[0]) {
     run.state = { ...run.state, loopDecision: "error", completionDetail: asError(error).message };

@@ -71,6 +71,7 @@ export class Walk {
       return undefined;
     }
     if (this.#history.length < HISTORY) this.#history.push(stage.name);
+    run.executing = bound;
     run.publish("stage.enter", stage.name, {});
     const from = clock.monotonic();
     const done = this.#do(bound, "run");
@@ -103,6 +104,7 @@ export class Walk {
   /** Runs one function of the stage and applies its patch. False: it failed and the stage mended it. */
   #do(bound: BoundStage, what: "run" | "refresh" | "prepare"): boolean | Promise<boolean> {
     const ctx = this.#contexts.get(bound) ?? this.#context(bound);
+    this.#run.executing = bound;
     try {
       const patch = bound.stage[what]?.(this.#run.state, ctx);
       if (patch instanceof Promise) return this.#later(bound, patch, ctx);
@@ -151,6 +153,7 @@ export class Walk {
       if (!bound.mayWrite.has(key as StateKey)) throw undeclared(key, bound);
       changes = true;
     }
+    this.#run.executing = undefined;
     if (changes) this.#run.state = { ...this.#run.state, ...patch };
   }
 

@@ -13,5 +13,14 @@ export {
   type StageIntrospection,
 } from "./introspect.ts";
 export { manifestSchema, type SchemaParts } from "./json-schema.ts";
+export { mutate } from "./mutate.ts";
+export {
+  type DocumentChange,
+  type DocumentMutation,
+  MUTATION_KINDS,
+  type MutationKind,
+  type MutationRecord,
+  type StageId,
+} from "./mutation.ts";
 export { migrateManifest } from "./read.ts";
 export { MODEL, PIPELINE_SETTINGS } from "./settings.ts";

@@ -238,6 +238,7 @@ const byFetch = async (url: URL, request: HttpRequest, fetch: typeof globalThis.
     end();
     throw failure(cause);
   });
+  let released = false;
   async function* pieces(): AsyncGenerator<Uint8Array> {
     let whole = false;
     try {
@@ -248,7 +249,7 @@ const byFetch = async (url: URL, request: HttpRequest, fetch: typeof globalThis.
       }
       whole = true;
     } catch (cause) {
-      throw failure(cause);
+      if (!released) throw failure(cause);
     } finally {
       end();
       if (!whole) stop.abort(new Error("no longer read"));
@@ -259,6 +260,7 @@ const byFetch = async (url: URL, request: HttpRequest, fetch: typeof globalThis.
     header: (name) => answer.headers.get(name) ?? undefined,
     body: pieces(),
     release: () => {
+      released = true;
       end();
       stop.abort(new Error("no longer read"));
     },

@@ -113,6 +113,16 @@ for (const [name, how] of both) {
     assert((await closed.promise) - left < 50);
   });
 
+  test(`${name}: a body that was let go while it was read ends without a failure`, async () => {
+    using at = await serve((_, res) => res.write("first"));
+    const answer = await send(request(at.url, how));
+    for await (const _ of answer.body) {
+      answer.release();
+      await sleep(5);
+      break;
+    }
+  });
+
   test(`${name}: silence before the head and within the body is a timeout`, async () => {
     using at = await serve((req, res) => {
       if (req.url === "/body") res.write("first");

@@ -1,0 +1,64 @@
+/** One stage's part of a document, for the changes that are made of it. */
+import { MutationError } from "../contract/errors.ts";
+import type { ManifestDocument, StageEntry } from "../contract/manifest.ts";
+import { nearest } from "../contract/nearest.ts";
+import type { Many, One } from "../contract/strategy.ts";
+import type { Placed } from "../engine/plan.ts";
+import { placeOf } from "./artifacts.ts";
+import type { DocumentChange, StageId } from "./mutation.ts";
+
+/** What one change is, but for its kind. */
+export type Told = Omit<DocumentChange, "kind" | "message"> & { readonly message?: string };
+
+/** A stage's entry, and the way back into the whole. */
+export interface Scene {
+  readonly document: ManifestDocument;
+  readonly placed: Placed;
+  readonly entry: StageEntry;
+  /** `stage:N`. */
+  readonly target: string;
+  /** The document with another entry in this one's place. */
+  with(entry: StageEntry): ManifestDocument;
+  /** Throws `MutationError` about this stage. */
+  refuse(message: string, slot?: string): never;
+}
+
+/** Throws `MutationError` for a stage that does not exist, or is the host's own. */
+export const sceneOf = (document: ManifestDocument, id: StageId, places: readonly Placed[]): Scene => {
+  const placed = placeOf(id, places);
+  const { stage, order } = placed;
+  const refuse: Scene["refuse"] = (message, slot) => {
+    throw new MutationError(`The stage "${stage.name}" ${message}.`, {
+      details: { stage: stage.name, order, ...(slot === undefined ? {} : { slot }) },
+    });
+  };
+  if (placed.own || placed.entry === null) refuse("is the host's: no manifest says what it is like");
+  const at = document.stages.findIndex((entry) => entry.name === placed.entry);
+  const entry = document.stages[at] ?? { order, name: stage.name, active: false };
+  return {
+    document,
+    placed,
+    entry: { ...entry, active: entry.active !== false },
+    target: `stage:${order}`,
+    with: (changed) => {
+      const later = document.stages.findIndex((other) => other.order > order);
+      const stages = [...document.stages];
+      if (at >= 0) stages[at] = changed;
+      else stages.splice(later < 0 ? stages.length : later, 0, changed);
+      return { ...document, stages };
+    },
+    refuse,
+  };
+};
+
+/** The definition of a slot. Throws for a name that the stage has not, and for a slot of the other kind. */
+export const slotOf = <K extends "one" | "many">({ placed, refuse }: Scene, name: string, kind: K): K extends "one" ? One : Many => {
+  const slots: { readonly [slot: string]: One | Many } = placed.stage.slots;
+  const known = Object.keys(slots).filter((slot) => slots[slot]?.kind === kind);
+  const found = Object.hasOwn(slots, name) ? slots[name] : undefined;
+  const what = kind === "one" ? "slot" : "chain";
+  if (found && found.kind !== kind) refuse(`has no ${what} "${name}": it is a ${found.kind === "one" ? "slot" : "chain"}`, name);
+  const near = nearest(name, known);
+  if (!found) refuse(`has no ${what} "${name}" (known: ${known.join(", ") || "none"})${near ? `. Did you mean "${near}"?` : ""}`, name);
+  return found as K extends "one" ? One : Many;
+};

@@ -1,0 +1,85 @@
+/** What only a host can give, in two layers: what was attached, and above it what a refresh put in its place. */
+import { ConfigError, type Finding } from "./contract/errors.ts";
+import type { Host } from "./contract/host.ts";
+import type { JsonObject } from "./contract/schema.ts";
+import { PARTS, unknownKeys } from "./options.ts";
+import type { Environment } from "./services.ts";
+
+export type Part = (typeof PARTS)[number];
+/** These are given member by member: what is not named stays. */
+const MAPS: readonly Part[] = ["providers", "host", "env", "prices"];
+/** Another one of these means that providers are made anew. */
+const OF_PROVIDERS: readonly Part[] = ["credentials", "apiKey", "baseUrl", "providers", "fetch"];
+
+type Loose<T> = { readonly [K in keyof T]?: T[K] | undefined };
+/** A part, or a member of `host`, `providers`, `env` or `prices`, that is undefined is taken back. */
+export type Parts = Loose<Pick<Environment, Exclude<Part, "host">>> & { readonly host?: Loose<Host> | undefined } & {
+  /** Lets a provider answer that calls itself otherwise than the name it is given under. */
+  readonly overrideManifest?: boolean;
+};
+
+export interface Runtime {
+  readonly attached: Environment;
+  readonly refreshed: Partial<Environment>;
+  /** The provider that `apiKey` and `baseUrl` are for: a key goes to no other one. */
+  readonly keyOf: string;
+  /** Names under which another provider may answer. */
+  readonly overridden: readonly string[];
+}
+
+/** The environment that is in force. */
+export const inForce = ({ attached, refreshed }: Runtime): Environment => layered(attached, refreshed);
+
+/** Throws `ConfigError` for names that are no part, and for a provider that contradicts the name it is given under. */
+export const withParts = (runtime: Runtime, layer: "attached" | "refreshed", given: Parts, primary: string): Runtime => {
+  const { overrideManifest = false, ...parts } = given;
+  const path = layer === "attached" ? "attach" : "refresh";
+  const foreign = Object.entries(parts.providers ?? {}).filter(([name, source]) => typeof source === "object" && source.name !== name);
+  const findings = [
+    ...unknownKeys(given, [...PARTS, "overrideManifest"], path),
+    ...(overrideManifest ? [] : foreign.map(([name, source]) => contradiction(`${path}.providers.${name}`, name, source.name))),
+  ];
+  if (findings.length) throw new ConfigError(findings);
+  const keyed = parts.apiKey !== undefined || parts.baseUrl !== undefined;
+  return {
+    ...runtime,
+    [layer]: layered(runtime[layer], parts),
+    keyOf: keyed ? primary : runtime.keyOf,
+    overridden: [...new Set([...runtime.overridden, ...foreign.map(([name]) => name)])],
+  };
+};
+
+const contradiction = (path: string, name: string, own: string): Finding => ({
+  severity: "error",
+  code: "provider.contradicts",
+  path,
+  message: `calls itself "${own}", not "${name}": give it under its own name, or say \`overrideManifest: true\``,
+});
+
+const layered = <E extends Partial<Environment>>(lower: E, upper: Parts | Partial<Environment>): E => {
+  const next: { [part: string]: unknown } = { ...lower };
+  for (const [part, value] of Object.entries(upper)) {
+    const members = MAPS.includes(part as Part) && value !== undefined ? defined({ ...(next[part] as object), ...value }) : value;
+    if (members === undefined) delete next[part];
+    else next[part] = members;
+  }
+  return next as E;
+};
+const defined = (members: object): object => Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+
+/** Whether providers have to be made anew. */
+export const renewsProviders = (parts: Parts): boolean => OF_PROVIDERS.some((part) => Object.hasOwn(parts, part));
+
+/** The parts that a layer gives and none above it does. */
+export const partsBy = ({ attached, refreshed }: Runtime, layer: "attached" | "refreshed"): readonly Part[] =>
+  PARTS.filter((part) =>
+    layer === "refreshed" ? refreshed[part] !== undefined : refreshed[part] === undefined && attached[part] !== undefined,
+  );
+
+/** What the event `runtime.llm_client_override` says, if another provider answers than the manifest names. */
+export const overrideOf = (runtime: Runtime, primary: string): JsonObject | undefined => {
+  const source = inForce(runtime).providers?.[primary];
+  return runtime.overridden.includes(primary) && typeof source === "object" && source.name !== primary
+    ? { manifest_provider: primary, client_provider: source.name }
+    : undefined;
+};
