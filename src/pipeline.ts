@@ -2,7 +2,7 @@
 import { asError, ConfigError, type Finding, GenyExecutorError, PipelineError } from "./contract/errors.ts";
 import type { PipelineEvent } from "./contract/events.ts";
 import type { HitlDecision, HitlRequest } from "./contract/host.ts";
-import type { ManifestDocument } from "./contract/manifest.ts";
+import type { ManifestDocument, StageEntry } from "./contract/manifest.ts";
 import { asJson, type MessageInput } from "./contract/message.ts";
 import type { Json } from "./contract/schema.ts";
 import type { Stage } from "./contract/stage.ts";
@@ -17,6 +17,7 @@ import { type Run, runTurn } from "./engine/run.ts";
 import { placeOf } from "./manifest/artifacts.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
 import { introspectStage, type StageIntrospection } from "./manifest/introspect.ts";
+import { named } from "./manifest/names.ts";
 import { type Settings, settingsOf } from "./manifest/settings.ts";
 import { checkRun, type ModelOverrides, overridesOf, pipelineFindings } from "./options.ts";
 import { type OutputSchema, outputOf, wantedOf } from "./output.ts";
@@ -64,6 +65,8 @@ export class Pipeline implements AsyncDisposable {
   /** What the manifest has that is no error. */
   readonly findings: readonly Finding[];
   readonly #document: ManifestDocument;
+  /** Its stages, each under its stage's own name. */
+  readonly #entries: readonly StageEntry[];
   readonly #options: PipelineOptions;
   readonly #settings: Settings;
   readonly #primary: Primary;
@@ -76,14 +79,17 @@ export class Pipeline implements AsyncDisposable {
 
   /** Throws `ConfigError` with all findings. Missing credentials are no error here; they are one at first use. */
   constructor(options: PipelineOptions) {
-    const manifest = options.manifest instanceof EnvironmentManifest ? options.manifest : EnvironmentManifest.fromJSON(options.manifest);
+    const given = options.manifest;
+    const manifest =
+      given instanceof EnvironmentManifest ? given : EnvironmentManifest.fromJSON(given, { strict: options.strict !== false });
     this.#options = options;
     this.#document = manifest.toJSON();
+    this.#entries = this.#document.stages.map(named);
     const { settings, findings } = settingsOf(this.#document.model, this.#document.pipeline, options.unknownKeys ?? "warning");
     this.#settings = settings;
     const stage = apiWith(Object.keys(options.providers ?? {}));
-    const priced = this.#document.stages.find((s) => s.name === "token") ?? {};
-    this.#primary = primaryOf(this.#document, stage);
+    const priced = this.#entries.find((s) => s.name === "token") ?? {};
+    this.#primary = primaryOf(this.#entries, stage);
     this.#wiring = wire(options, this.#document.tools, this.#primary, (list) => pricedBy(priced, list));
     this.#bus = createBus(this.#wiring.services.clock, this.#wiring.services.log);
     const own = { api: stage, ...options.stages };
@@ -220,7 +226,7 @@ export class Pipeline implements AsyncDisposable {
 
   #compile(places: readonly Placed[]) {
     return compile({
-      entries: this.#document.stages,
+      entries: this.#entries,
       places,
       services: this.#wiring.services,
       unknownKeys: this.#options.unknownKeys ?? "warning",

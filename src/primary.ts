@@ -1,6 +1,6 @@
 /** The provider that stage 6 asks: how the manifest names it, and what it means for the turn. */
 import { orAbort } from "./contract/abort.ts";
-import type { ManifestDocument } from "./contract/manifest.ts";
+import type { StageEntry } from "./contract/manifest.ts";
 import type { Provider } from "./contract/provider.ts";
 import { check } from "./contract/schema.ts";
 import type { Connection, Services } from "./contract/services.ts";
@@ -11,7 +11,7 @@ import type { api } from "./stages/06-api.ts";
 export type Primary = { readonly name: string } & Connection;
 
 /** What is wrong in the stage's config is told by `compile`; such a provider is taken as its credentials say. */
-export const primaryOf = ({ stages }: ManifestDocument, { config }: Pick<typeof api, "config">): Primary => {
+export const primaryOf = (stages: readonly StageEntry[], { config }: Pick<typeof api, "config">): Primary => {
   const given = stages.find(({ name }) => name === "api")?.config;
   const { value, problems } = check(config, given);
   const wrong = problems.some(({ kind }) => kind !== "unknown");

@@ -185,7 +185,7 @@ export interface Problem {
   readonly suggestion?: string | undefined;
 }
 
-/** Checks a config against its fields and fills in defaults. All problems are found at once; never throws. */
+/** Checks a config against its fields and fills in defaults, also for a value that is wrong. All problems are found at once; never throws. */
 export const check = <C extends Fields>(config: C, value: unknown): { value: Output<C>; problems: Problem[] } => {
   const problems: Problem[] = [];
   const out: Record<string, unknown> = {};
@@ -206,11 +206,13 @@ export const check = <C extends Fields>(config: C, value: unknown): { value: Out
     }
     const result = v.safeParse(field.schema, given[name], { abortEarly: false });
     if (result.success) out[name] = result.output;
-    else
+    else {
+      if (field.optional) out[name] = field.default;
       for (const issue of result.issues) {
         const below = (issue.path ?? []).map((p) => p.key as string | number);
         problems.push({ path: [name, ...below], kind: "invalid", message: issue.message });
       }
+    }
   }
   return { value: out as Output<C>, problems };
 };

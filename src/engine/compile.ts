@@ -229,7 +229,7 @@ const create = (
   }
   const config = use === name ? checked.value : check(strategy?.config ?? ANYTHING, {}).value;
   let fn: unknown;
-  if (checked.problems.length === 0)
+  if (checked.problems.every((p) => p.kind === "unknown"))
     try {
       fn = strategy?.create(config, services);
     } catch (error) {

@@ -12,4 +12,6 @@ export {
   type SlotIntrospection,
   type StageIntrospection,
 } from "./introspect.ts";
+export { manifestSchema, type SchemaParts } from "./json-schema.ts";
+export { migrateManifest } from "./read.ts";
 export { MODEL, PIPELINE_SETTINGS } from "./settings.ts";
