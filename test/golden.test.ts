@@ -11,13 +11,26 @@ import { definitionCases } from "./golden-replay/definition-cases.ts";
 import { differences } from "./golden-replay/differences.ts";
 import { errorCases } from "./golden-replay/error-cases.ts";
 import { laterCases } from "./golden-replay/later-cases.ts";
+import { manifestCases, textCases } from "./golden-replay/manifest-cases.ts";
 import { told } from "./golden-replay/match.ts";
 import { compareCase } from "./golden-replay/model.ts";
 import { builderCases, presetCases } from "./golden-replay/preset-cases.ts";
 import type { Line } from "./golden-replay/recording.ts";
+import { schemaCases } from "./golden-replay/schema-cases.ts";
 import { stateCases } from "./golden-replay/state-cases.ts";
 
-const CASES = [busCases, stateCases, errorCases, definitionCases, laterCases, presetCases, builderCases].flatMap((cases) => cases());
+const CASES = [
+  busCases,
+  stateCases,
+  errorCases,
+  definitionCases,
+  laterCases,
+  presetCases,
+  builderCases,
+  schemaCases,
+  manifestCases,
+  textCases,
+].flatMap((cases) => cases());
 const used = new Set<object>();
 const verdict = (name: string, found: Parameters<typeof told>[0], rules: readonly { rule: string }[]) => {
   for (const rule of rules) used.add(rule);

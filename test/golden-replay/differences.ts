@@ -5,6 +5,7 @@
 import type { Case } from "./cases.ts";
 import type { Event, Recording } from "./recording.ts";
 import { definitionRules } from "./rules-definitions.ts";
+import { manifestRules } from "./rules-manifests.ts";
 import { modelRules } from "./rules-model.ts";
 import { turnRules } from "./rules-turn.ts";
 import { builtRules, laterRules, workRules } from "./rules-work.ts";
@@ -33,5 +34,5 @@ export interface RunDifference extends Rule<Recording> {
 export const differences: { readonly runs: readonly RunDifference[]; readonly model: readonly ModelDifference[] } = {
   // In this order: what rewrites counts and names comes before what looks at them.
   runs: [...laterRules, ...turnRules, ...modelRules, ...workRules, ...builtRules],
-  model: definitionRules,
+  model: [...definitionRules, ...manifestRules],
 };
