@@ -16,13 +16,19 @@ export const readJson = async (path: string | URL): Promise<unknown> => {
   }
 };
 
-/** The parser's message may hold a piece of the text, and the text a secret. */
+/** The parser's message may hold a piece of the text, and the text a secret: of that piece only the place is told. */
 const placeOf = (message: string, text: string): string => {
-  const at = /at position (\d+)/.exec(message)?.[1];
-  if (at === undefined) return text.trim() ? "it has no end, or is no value" : "it is empty";
-  const before = text.slice(0, Number(at)).split("\n");
+  if (!text.trim()) return "it is empty";
+  const position = /at position (\d+)/.exec(message)?.[1];
+  const [, dots, piece = ""] = /, (\.\.\.)?"([\s\S]*)"(?:\.\.\.)? is not valid JSON$/.exec(message) ?? [];
+  const start = piece ? text.indexOf(piece) : -1;
+  const at = position === undefined ? start + (dots ? CONTEXT : 0) : Number(position);
+  if (position === undefined && (start < 0 || start !== text.lastIndexOf(piece))) return "it ends too early, or holds what no JSON holds";
+  const before = text.slice(0, at).split("\n");
   return `see line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
 };
+/** So many characters stand before the wrong one in the piece. */
+const CONTEXT = 10;
 
 /**
  * Writes beside the file and puts it in its place, so that whoever reads sees the old text or the new one. A file that is there keeps its mode; a

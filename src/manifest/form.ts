@@ -44,7 +44,9 @@ export const formOf = (document: Json): Finding[] => {
   };
 
   const entry = (given: Json, path: string) => {
-    if (!block(ENTRY, given, path, { unknown: "stage.unknown_key", invalid: "form.invalid" }) || !isObject(given)) return;
+    // What is no object is told of the list.
+    if (!isObject(given)) return;
+    block(ENTRY, given, path, { unknown: "stage.unknown_key", invalid: "form.invalid" });
     inside(TOOL_BINDING, given.tool_binding, `${path}.tool_binding`);
     if (isObject(given.model_override)) {
       const severity = given.active === false ? "warning" : "error";
