@@ -14,77 +14,71 @@ interface Codes {
   readonly unknown: string;
   readonly invalid: string;
 }
-const CODES: Codes = { unknown: "manifest.unknown_key", invalid: "form.invalid" };
+const FORM: Codes = { unknown: "manifest.unknown_key", invalid: "form.invalid" };
+
+/** On the keys of a block that is there. What stands in its place and is no object is told of the block around it. */
+const block = (fields: Fields, value: Json | undefined, path: string, codes = FORM, wrong: Finding["severity"] = "error"): Finding[] =>
+  isObject(value)
+    ? check(fields, value).problems.map(({ kind, message, path: within, suggestion }): Finding => {
+        const at = within.reduce(below, path);
+        return kind === "unknown"
+          ? { severity: "warning", code: codes.unknown, path: at, message: "is not a known key; it is kept", suggestion }
+          : { severity: wrong, code: codes.invalid, path: at, message };
+      })
+    : [];
+const each = (value: Json | undefined, path: string, look: (item: Json, path: string) => Finding[]): Finding[] =>
+  isList(value) ? value.flatMap((item, i) => look(item, below(path, i))) : [];
 
 /** A document that was read from JSON → all findings, each with its path in that document. */
 export const formOf = (document: Json): Finding[] => {
-  const findings: Finding[] = [];
-  const add = (severity: Finding["severity"], code: string, path: string, message: string, suggestion?: string) =>
-    void findings.push({ severity, code, path, message, suggestion });
-
-  /** Whether the value is an object; its keys are looked at when it is. */
-  const block = (fields: Fields, value: unknown, path: string, codes: Codes = CODES, wrong: Finding["severity"] = "error"): boolean => {
-    if (!isObject(value)) {
-      add("error", codes.invalid, path, path ? "must be an object" : "must be a JSON object");
-      return false;
-    }
-    for (const problem of check(fields, value).problems) {
-      const at = problem.path.reduce(below, path);
-      if (problem.kind === "unknown") add("warning", codes.unknown, at, "is not a known key; it is kept", problem.suggestion);
-      else add(wrong, codes.invalid, at, problem.message);
-    }
-    return true;
-  };
-  const each = (value: unknown, path: string, look: (item: Json, path: string) => void) => {
-    if (isList(value)) for (const [i, item] of value.entries()) look(item, below(path, i));
-  };
-  /** The object under a key that may be missing. */
-  const inside = (fields: Fields, value: Json | undefined, path: string, codes?: Codes) => {
-    if (isObject(value)) block(fields, value, path, codes);
-  };
-
-  const entry = (given: Json, path: string) => {
-    // What is no object is told of the list.
-    if (!isObject(given)) return;
-    block(ENTRY, given, path, { unknown: "stage.unknown_key", invalid: "form.invalid" });
-    inside(TOOL_BINDING, given.tool_binding, `${path}.tool_binding`);
-    if (isObject(given.model_override)) {
-      const severity = given.active === false ? "warning" : "error";
-      block(MODEL, given.model_override, `${path}.model_override`, { unknown: "config.unknown_key", invalid: "config.invalid" }, severity);
-    }
-    const { name } = given;
-    const stage = typeof name === "string" ? stageNamed(name) : undefined;
-    if (stage !== undefined && stage !== name)
-      add("warning", "stage.old_name", `${path}.name`, `is an older name of the stage "${stage}"; it is kept`, stage);
-  };
-  const tools = (given: JsonObject) => {
-    each(given.mcp_servers, "tools.mcp_servers", (server, path) => {
-      if (!isObject(server)) return;
-      block(MCP_SERVER, server, path);
-      if (!server.name) add("warning", "tools.mcp_nameless", path, "has no name: it is left out");
-    });
-    each(given.external, "tools.external", (tool, path) => {
-      if (isObject(tool)) block(EXTERNAL, tool, path);
-      else if (typeof tool !== "string") add("error", "form.invalid", path, "must be a tool's name, or an object with its name");
-    });
-  };
-
-  if (!isObject(document)) {
-    block(TOP, document, "");
-    return findings;
-  }
+  if (!isObject(document)) return [{ severity: "error", code: FORM.invalid, path: "", message: "must be a JSON object" }];
   const { version, ...rest } = document;
-  block(TOP, rest, "");
-  versionOf(version, add);
-  inside(METADATA, rest.metadata, "metadata");
-  each(rest.stages, "stages", entry);
-  inside(TOOLS, rest.tools, "tools");
-  if (isObject(rest.tools)) tools(rest.tools);
-  inside(HOST_SELECTIONS, rest.host_selections, "host_selections");
-  each(rest.subagents, "subagents", (agent, path) => inside(SUBAGENT, agent, path));
-  inside(MEMORY, rest.memory, "memory", { unknown: "memory.unknown_key", invalid: "form.invalid" });
-  return findings;
+  return [
+    ...block(TOP, rest, ""),
+    ...versionForm(version),
+    ...block(METADATA, rest.metadata, "metadata"),
+    ...each(rest.stages, "stages", entryForm),
+    ...block(TOOLS, rest.tools, "tools"),
+    ...(isObject(rest.tools) ? toolsForm(rest.tools) : []),
+    ...block(HOST_SELECTIONS, rest.host_selections, "host_selections"),
+    ...each(rest.subagents, "subagents", (agent, path) => block(SUBAGENT, agent, path)),
+    ...block(MEMORY, rest.memory, "memory", { ...FORM, unknown: "memory.unknown_key" }),
+  ];
 };
+
+const SETTINGS: Codes = { unknown: "config.unknown_key", invalid: "config.invalid" };
+const entryForm = (entry: Json, path: string): Finding[] => {
+  if (!isObject(entry)) return [];
+  const { name } = entry;
+  const stage = typeof name === "string" ? stageNamed(name) : undefined;
+  const old: Finding = {
+    severity: "warning",
+    code: "stage.old_name",
+    path: `${path}.name`,
+    message: `is an older name of the stage "${stage}"; it is kept`,
+    suggestion: stage,
+  };
+  return [
+    ...block(ENTRY, entry, path, { ...FORM, unknown: "stage.unknown_key" }),
+    ...block(TOOL_BINDING, entry.tool_binding, `${path}.tool_binding`),
+    ...block(MODEL, entry.model_override, `${path}.model_override`, SETTINGS, entry.active === false ? "warning" : "error"),
+    ...(stage === undefined || stage === name ? [] : [old]),
+  ];
+};
+
+const toolsForm = ({ mcp_servers, external }: JsonObject): Finding[] => [
+  ...each(mcp_servers, "tools.mcp_servers", (server, path) => [
+    ...block(MCP_SERVER, server, path),
+    ...(isObject(server) && !server.name
+      ? [{ severity: "warning" as const, code: "tools.mcp_nameless", path, message: "has no name: it is left out" }]
+      : []),
+  ]),
+  ...each(external, "tools.external", (tool, path) =>
+    isObject(tool) || typeof tool === "string"
+      ? block(EXTERNAL, tool, path)
+      : [{ severity: "error", code: FORM.invalid, path, message: "must be a tool's name, or an object with its name" }],
+  ),
+];
 
 export const VERSIONS: readonly string[] = ["1.0", "2.0", "3.0"];
 /** As text: a number stands for its version (JavaScript cannot tell 1 from 1.0), and what is missing is the first. */
@@ -95,17 +89,11 @@ export const versionText = (version: Json | undefined): string =>
       ? version.toFixed(1)
       : String(version);
 
-const versionOf = (
-  version: Json | undefined,
-  add: (severity: "error" | "warning", code: string, path: string, message: string) => void,
-) => {
+const versionForm = (version: Json | undefined): Finding[] => {
+  const path = "version";
   if (version !== undefined && version !== null && typeof version !== "string" && typeof version !== "number")
-    add("error", "form.invalid", "version", 'must be text, as "3.0"');
-  else if (!VERSIONS.includes(versionText(version)))
-    add(
-      "warning",
-      "version.unknown",
-      "version",
-      `"${versionText(version)}" is not known (known: ${VERSIONS.join(", ")}); it is read as the last`,
-    );
+    return [{ severity: "error", code: FORM.invalid, path, message: 'must be text, as "3.0"' }];
+  if (VERSIONS.includes(versionText(version))) return [];
+  const message = `"${versionText(version)}" is not known (known: ${VERSIONS.join(", ")}); it is read as the last`;
+  return [{ severity: "warning", code: "version.unknown", path, message }];
 };
