@@ -62,8 +62,8 @@ const define =
 const wire = (settings: object): JsonObject =>
   Object.fromEntries(Object.entries(settings).flatMap(([key, value]) => (value === undefined ? [] : [[snake(key), value]])));
 
-/** What TypeScript would have refused; names within a stage are `compile`'s business. */
-const unknownStages = (given: object): void => {
+/** Throws `ConfigError`, as TypeScript would have, for a stage that there is none of; names within a stage are `compile`'s business. */
+export const unknownStages = (given: object): void => {
   const names = PLACES.map(({ stage }) => stage.name);
   const findings = Object.keys(given)
     .filter((name) => !names.includes(name))

@@ -2,6 +2,8 @@
 import { type Fields, type JsonObject, jsonSchema } from "../contract/schema.ts";
 import type { Stage } from "../contract/stage.ts";
 import type { Many, One, Strategy } from "../contract/strategy.ts";
+import type { Placed } from "../engine/plan.ts";
+import { artifactsOf } from "./artifacts.ts";
 import { oldNames } from "./names.ts";
 
 /** What of a stage the schema is made from; what `extend` makes has it too. */
@@ -48,6 +50,7 @@ export const stageSchema = (stage: StageParts): JsonObject => {
             : {}),
         })),
       ),
+      artifact: { enum: artifactsOf(stage).map(({ name }) => name) },
       config: open(stage.config),
     },
     ...(conditions.length ? { allOf: conditions } : {}),
@@ -73,8 +76,8 @@ const configSchemas = (slot: string, { strategies, default: standard }: One | Ma
     };
   });
 
-/** Whether an entry names this stage, by its name or an older one. */
-export const isStage = ({ name }: StageParts): JsonObject => ({
-  properties: { name: { enum: [name, ...oldNames(name)] } },
+/** Whether an entry names the stage of this place, by its name or an older one. */
+export const isStage = (placed: Placed): JsonObject => ({
+  properties: { name: { enum: [placed.stage.name, ...oldNames(placed)] } },
   required: ["name"],
 });

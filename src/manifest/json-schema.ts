@@ -1,10 +1,9 @@
 /** The JSON Schema of a whole manifest, for editors and for checks outside of this library. */
-import { ConfigError } from "../contract/errors.ts";
-import { nearest } from "../contract/nearest.ts";
 import { type Fields, type JsonObject, jsonSchema } from "../contract/schema.ts";
-import { place } from "../engine/plan.ts";
-import { PIPELINE } from "../stages/index.ts";
+import type { Placed } from "../engine/plan.ts";
+import { PLACES } from "./artifacts.ts";
 import { ENTRY, EXTERNAL, HOST_SELECTIONS, MCP_SERVER, MEMORY, METADATA, SUBAGENT, TOOL_BINDING, TOOLS, TOP } from "./blocks.ts";
+import { unknownStages } from "./define.ts";
 import { VERSIONS } from "./form.ts";
 import { isStage, nameSchema, open, type StageParts, stageSchema } from "./json-schema-stages.ts";
 import { MODEL, PIPELINE_SETTINGS } from "./settings.ts";
@@ -48,20 +47,8 @@ export const manifestSchema = (
   stages: { readonly [name: string]: StageParts } = {},
   { builtInTools = [] }: SchemaParts = {},
 ): JsonObject => {
-  const ours = place(PIPELINE).map((placed): StageParts => placed.stage);
-  const known = ours.map(({ name }) => name);
-  const unknown = Object.keys(stages).filter((name) => !known.includes(name));
-  if (unknown.length)
-    throw new ConfigError(
-      unknown.map((name) => ({
-        severity: "error",
-        code: "stage.unknown_name",
-        path: `stages.${name}`,
-        message: `no stage is named "${name}"`,
-        suggestion: nearest(name, known),
-      })),
-    );
-  const used = ours.map((stage) => stages[stage.name] ?? stage);
+  unknownStages(stages);
+  const used = PLACES.map((placed) => ({ placed, stage: stages[placed.stage.name] ?? placed.stage }));
   return {
     $schema: DRAFT,
     title: "geny environment",
@@ -80,7 +67,7 @@ export const manifestSchema = (
     definitions: {
       model: open(MODEL),
       stage: entrySchema(used),
-      ...Object.fromEntries(used.map((stage) => [`stage_${stage.name}`, stageSchema(stage)])),
+      ...Object.fromEntries(used.map(({ stage }) => [`stage_${stage.name}`, stageSchema(stage)])),
     },
   };
 };
@@ -95,16 +82,19 @@ const toolsSchema = (builtIn: readonly string[]): JsonObject =>
   });
 
 /** An inactive entry may be called `stage_N`, as older snapshots do. */
-const entrySchema = (stages: readonly StageParts[]): JsonObject => ({
+const entrySchema = (stages: readonly { readonly placed: Placed; readonly stage: StageParts }[]): JsonObject => ({
   ...detailed(ENTRY, {
     name: {
-      anyOf: [...stages.map(({ name, about }) => ({ const: name, description: about })), { pattern: "^(stage_\\d+|\\d+|s\\d\\d_\\w+)$" }],
+      anyOf: [
+        ...stages.map(({ stage: { name, about } }) => ({ const: name, description: about })),
+        { pattern: "^(stage_\\d+|\\d+|s\\d\\d_\\w+)$" },
+      ],
     },
     tool_binding: orNull(jsonSchema(TOOL_BINDING)),
     model_override: orNull(ref("model")),
   }),
-  allOf: stages.map((stage) => ({
-    if: isStage(stage),
+  allOf: stages.map(({ placed, stage }) => ({
+    if: isStage(placed),
     // biome-ignore lint/suspicious/noThenProperty: the word of JSON Schema
     then: ref(`stage_${stage.name}`),
   })),

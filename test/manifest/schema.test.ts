@@ -46,8 +46,8 @@ describe("it takes", () => {
     test(`the recorded manifest ${file}, unless loading refuses it too`, () => {
       const given = JSON.parse(readFileSync(join(folder, file), "utf8"));
       const saved = EnvironmentManifest.fromJSON(given, { strict: false }).toJSON();
-      // What no schema says: that a stage stands once, and that four must be there.
-      const unsaid = ["stage.duplicate_order", "stage.required_inactive"];
+      // What no schema says: that a stage stands once, that four must be there, and that an artifact may bring no stage.
+      const unsaid = ["stage.duplicate_order", "stage.required_inactive", "stage.unknown_artifact"];
       const { findings } = new Pipeline({ manifest: given, strict: false });
       const refused = findings.some((f) => f.severity === "error" && !unsaid.includes(f.code));
       assert.equal(takes(saved), !refused, JSON.stringify(wrong(saved)));
@@ -93,6 +93,7 @@ describe("it refuses", () => {
     "a misspelt chain": [withEntry("guard", { chain_order: { gards: [] } }), "/stages/3/chain_order/gards"],
     "a chain among the slots": [withEntry("guard", { strategies: { guards: "iteration" } }), "/stages/3/strategies/guards"],
     "a misspelt stage": [{ ...base(), stages: [...base().stages, { order: 22, name: "yeild" }] }, "/stages/21/name"],
+    "a misspelt artifact": [withEntry("api", { artifact: "opneai" }), "/stages/5/artifact"],
     "a config value out of range": [withEntry("tool", { config: { max_concurrency: 65 } }), "/stages/9/config/max_concurrency"],
     "a model setting out of range": [{ ...base(), model: { max_tokens: 0 } }, "/model/max_tokens"],
     "an override out of range": [withEntry("api", { model_override: { top_p: 2 } }), "/stages/5/model_override/top_p"],
