@@ -105,6 +105,8 @@ export { EnvironmentManifest } from "./manifest/document.ts";
 export { MODEL, PIPELINE_SETTINGS } from "./manifest/settings.ts";
 export { ModelOverrides } from "./options.ts";
 export { Pipeline, type PipelineOptions, type RunOptions } from "./pipeline.ts";
+export { type Discovered, discoverPresets, type PluginPreset, type PresetFactory } from "./plugin-presets.ts";
+export { type PresetInfo, PresetRegistry } from "./preset-registry.ts";
 export { PipelinePresets, type PresetOptions } from "./presets.ts";
 export { CredentialBundle, capabilities, type ProviderCredentials } from "./providers/index.ts";
 export type { RunResult } from "./result.ts";
