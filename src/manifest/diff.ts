@@ -133,7 +133,7 @@ export const same = (a: Json, b: Json): boolean => {
 
 const shown = (value: Json, path: string): string => {
   if (typeof value !== "string") return JSON.stringify(value, hideSecrets);
-  return isSecretName(path.split(".").at(-1) ?? "") && !/^\$\{\w+\}$/.test(value) ? HIDDEN : value;
+  return isSecretName(path.split(".").at(-1) ?? "") && !/^\$\{[^{}]+\}$/.test(value) ? HIDDEN : value;
 };
 const HIDDEN = "(hidden)";
 const hideSecrets = (key: string, value: Json): Json => (typeof value === "string" && isSecretName(key) ? HIDDEN : value);

@@ -1,5 +1,5 @@
 /** The files of one folder of environments, `ID.json`: only plain files right in it are ever touched. */
-import { constants } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { lstat, mkdir, open, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { ConfigError, type Finding } from "../contract/errors.ts";
@@ -38,7 +38,6 @@ export class EnvironmentFiles {
   async read(id: string): Promise<JsonObject> {
     const stat = await this.#stat(id);
     if (!stat) throw refused("environment.not_found", id, "there is no such environment", nearest(id, await this.ids()));
-    if (!stat.isFile()) throw refused("environment.not_a_file", id, "is no plain file; links and folders are not followed");
     const { size } = stat;
     if (size > IMPORT_LIMITS.bytes) throw refused("import.too_large", id, `has ${size} bytes; at most ${IMPORT_LIMITS.bytes} are read`);
     // Between the look and the open a link could have come.
@@ -50,11 +49,11 @@ export class EnvironmentFiles {
     }
   }
 
-  /** Writes the file at once or not at all, in the place of one that is there. */
+  /** Writes the file at once or not at all, in the place of one that is there. Throws `ConfigError` when that is no plain file. */
   async write(id: string, manifest: EnvironmentManifest): Promise<void> {
-    const path = this.#path(id);
+    await this.#stat(id);
     await mkdir(this.#folder, { recursive: true });
-    await manifest.save(path);
+    await manifest.save(this.#path(id));
   }
 
   /** False when there is none. */
@@ -64,11 +63,14 @@ export class EnvironmentFiles {
     return true;
   }
 
-  async #stat(id: string) {
-    return lstat(this.#path(id)).catch((error: NodeJS.ErrnoException) => {
+  /** Undefined when nothing is there. */
+  async #stat(id: string): Promise<Stats | undefined> {
+    const stat = await lstat(this.#path(id)).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
       throw error;
     });
+    if (stat && !stat.isFile()) throw refused("environment.not_a_file", id, "is no plain file; links and folders are not followed");
+    return stat;
   }
 
   #path(id: string): string {
@@ -83,7 +85,7 @@ export const documentIn = (text: string, source: string): JsonObject => {
   if (findings.length) throw new ConfigError(findings);
   let document: unknown;
   try {
-    document = JSON.parse(text);
+    document = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch {
     // The parser's own words quote the text.
     throw refused("json.invalid", source, "is not JSON");
