@@ -1,4 +1,5 @@
 /** What differs between two documents, value by value. */
+import type { ManifestDocument } from "../contract/manifest.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import { isObject } from "./json.ts";
 import { isSecretName } from "./sanitize.ts";
@@ -27,7 +28,7 @@ export interface DiffOptions {
 const IGNORED: readonly string[] = ["metadata.id", "metadata.created_at", "metadata.updated_at"];
 
 /** A document, or what has one: an `EnvironmentManifest`. */
-export type Comparable = JsonObject | { toJSON(): object };
+export type Comparable = JsonObject | ManifestDocument | { toJSON(): object };
 
 /** The differences between two documents. They do not depend on the order of keys. */
 export class EnvironmentDiff {

@@ -1,7 +1,7 @@
 /** Secrets out of a document: in the place of each comes a `${NAME}` that `resolveVariables` can fill in again. */
 import type { Json } from "../contract/schema.ts";
 import { isObject, mapTexts, type Path } from "./json.ts";
-import { withoutReferences } from "./resolve.ts";
+import { variablesOf, withoutReferences } from "./resolve.ts";
 
 /** Words that make a name one of a secret, wherever they stand in it. */
 const WORDS: ReadonlySet<string> = new Set([
@@ -57,9 +57,9 @@ const placeholderName = (path: Path): string => {
   return /^[A-Z_]/.test(name) ? name : `_${name}`;
 };
 
-/** Gives every secret a name of its own: two that differ never share one. */
-const naming = () => {
-  const taken = new Map<string, string>();
+/** Gives every secret a name of its own: two that differ never share one, and none has that of a reference which is there. */
+const naming = (value: Json) => {
+  const taken = new Map<string, string | undefined>(variablesOf(value).map((name) => [name, undefined]));
   return (path: Path, secret: string): string => {
     const wanted = placeholderName(path);
     let name = wanted;
@@ -78,7 +78,7 @@ const USER = /^([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):([^\s/@]+)@/i;
  * the password in one. Numbers (`max_tokens`), empty texts and what is a reference already stay.
  */
 export const sanitizeSecrets = (value: Json): Json => {
-  const place = naming();
+  const place = naming(value);
   const inText = (text: string, path: Path): string => {
     if (text === "" || isReference(text)) return text;
     const secret = secretPath(path);
