@@ -9,7 +9,7 @@ import { compare } from "./golden-replay/compare.ts";
 import { isDefault, lines } from "./golden-replay/data.ts";
 import { definitionCases } from "./golden-replay/definition-cases.ts";
 import { differences } from "./golden-replay/differences.ts";
-import { diffCases, resolverCases, snapshotCases } from "./golden-replay/environment-cases.ts";
+import { diffCases, documentCases, resolverCases, snapshotCases } from "./golden-replay/environment-cases.ts";
 import { errorCases } from "./golden-replay/error-cases.ts";
 import { folderCases } from "./golden-replay/folder-cases.ts";
 import { laterCases } from "./golden-replay/later-cases.ts";
@@ -34,6 +34,7 @@ const CASES = [
   manifestCases,
   textCases,
   diffCases,
+  documentCases,
   resolverCases,
   snapshotCases,
   folderCases,

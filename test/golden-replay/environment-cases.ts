@@ -44,7 +44,7 @@ export const diffCases = (): Case[] =>
     const { round_trip_equal: _, ...diff } = recorded.diff as RecordedDiff & { round_trip_equal?: boolean };
     return {
       file: "diffs.json",
-      name: recorded.id,
+      name: recorded.a_value ? `${recorded.id} ${JSON.stringify([recorded.a_value, recorded.b_value])}` : recorded.id,
       expected: { ...diff, ...(recorded.reverse_summary ? { reverse_summary: recorded.reverse_summary } : {}) },
       got: () => diffOf(recorded),
     };
@@ -152,6 +152,28 @@ export const resolverCases = (): Case[] => {
     ),
   ];
 };
+
+interface RecordedManifest {
+  readonly variables: readonly string[];
+  readonly sanitized_changed_paths: readonly string[];
+  readonly snapshot: JsonObject;
+}
+/** What each manifest asks for, which of its values are secrets, and what begins its snapshot. */
+export const documentCases = (): Case[] =>
+  Object.entries(load<{ readonly [file: string]: RecordedManifest }>("manifests/expected.json") ?? {}).map(([file, recorded]) => {
+    const { stages_are_saved_stages_renamed: _, stages: __, ...snapshot } = recorded.snapshot;
+    const document = () => EnvironmentManifest.fromJSON(manifestNamed(file), { strict: false }).toJSON() as JsonObject;
+    return {
+      file: "manifests/expected.json",
+      name: `${file} environment`,
+      expected: { variables: recorded.variables, secrets: recorded.sanitized_changed_paths, snapshot },
+      got: () => ({
+        variables: variablesOf(document()),
+        secrets: EnvironmentDiff.compute(document(), sanitizeSecrets(document()) as JsonObject).pathsChanged,
+        snapshot: toSnapshot(EnvironmentManifest.fromJSON(document())),
+      }),
+    };
+  });
 
 interface SnapshotFile {
   readonly from_dict?: readonly { readonly in: unknown; readonly ok: boolean; readonly out?: JsonObject }[];
