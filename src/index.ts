@@ -111,6 +111,8 @@ export type { Mutation } from "./mutation.ts";
 export { PipelineMutator } from "./mutator.ts";
 export { ModelOverrides } from "./options.ts";
 export { Pipeline, type PipelineOptions, type RunOptions } from "./pipeline.ts";
+export { type Discovered, discoverPresets, type PluginPreset, type PresetFactory } from "./plugin-presets.ts";
+export { type PresetInfo, PresetRegistry } from "./preset-registry.ts";
 export { PipelinePresets, type PresetOptions } from "./presets.ts";
 export { CredentialBundle, capabilities, type ProviderCredentials } from "./providers/index.ts";
 export type { RunResult } from "./result.ts";

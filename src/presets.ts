@@ -18,16 +18,22 @@ export interface PresetOptions extends Omit<BuilderOptions, "tools" | "model">, 
   readonly maxTurns?: number;
 }
 
-type Preset = (options?: PresetOptions) => Pipeline;
+export type Preset = (options?: PresetOptions) => Pipeline;
 
 /** Whether an option is a setting of the manifest's `model` or `pipeline` block. */
 const isSetting = (key: string): boolean => [MODEL, PIPELINE_SETTINGS].some(({ shape }) => Object.hasOwn(shape, snake(key)));
 
-const begin = (name: string, options: PresetOptions) => {
-  const { provider, systemPrompt, tools, builtInTools, maxTurns, ...rest } = options;
+/** The options apart: what the manifest says, and what only a host can give. */
+export const sorted = ({ provider, systemPrompt, tools, builtInTools, maxTurns, ...rest }: PresetOptions) => {
   const given = Object.entries(rest).filter(([, value]) => value !== undefined && value !== "");
   const settings = Object.fromEntries(given.filter(([key]) => isSetting(key)));
   const environment = Object.fromEntries(given.filter(([key]) => !isSetting(key)));
+  return { settings, environment };
+};
+
+const begin = (name: string, options: PresetOptions) => {
+  const { provider, tools, builtInTools } = options;
+  const { settings, environment } = sorted(options);
   const builder = new PipelineBuilder(name, environment).withModel(settings);
   if (provider) builder.withProvider(provider);
   const withTools = () => builder.withTools({ ...(tools ? { registry: tools } : {}), ...(builtInTools ? { builtIn: builtInTools } : {}) });

@@ -25,6 +25,16 @@ const CASES: Record<string, { script: Turn[]; prints: RegExp[]; env?: NodeJS.Pro
     script: [{ tool_calls: [{ name: "now", input: {} }] }, { text: "It is late." }],
     prints: [/ 5 cache +strategy=aggressive_cache/, /It is late/],
   },
+  environments: {
+    script: [{ text: "Hello." }],
+    prints: [
+      /^- the model is claude-haiku-4-5-20251001 instead of claude-sonnet-4-6$/m,
+      /^- cost_budget_usd \(most US dollars of one turn\) is 0\.5 instead of none$/m,
+      /^asks for: FILES_TOKEN$/m,
+      /^\* imported claude-haiku-4-5-20251001 cheap$/m,
+      /^Hello\.$/m,
+    ],
+  },
   manifest: { script: [{ text: "Hello." }], prints: [/^Hello\.$/m] },
   costs: {
     script: [{ text: "Nobody knows.", usage: { input_tokens: 10, output_tokens: 4 } }],

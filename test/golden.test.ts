@@ -9,7 +9,9 @@ import { compare } from "./golden-replay/compare.ts";
 import { isDefault, lines } from "./golden-replay/data.ts";
 import { definitionCases } from "./golden-replay/definition-cases.ts";
 import { differences } from "./golden-replay/differences.ts";
+import { diffCases, documentCases, resolverCases, snapshotCases } from "./golden-replay/environment-cases.ts";
 import { errorCases } from "./golden-replay/error-cases.ts";
+import { folderCases } from "./golden-replay/folder-cases.ts";
 import { laterCases } from "./golden-replay/later-cases.ts";
 import { manifestCases, textCases } from "./golden-replay/manifest-cases.ts";
 import { told } from "./golden-replay/match.ts";
@@ -17,6 +19,7 @@ import { compareCase } from "./golden-replay/model.ts";
 import { mutationCases } from "./golden-replay/mutation-cases.ts";
 import { builderCases, presetCases } from "./golden-replay/preset-cases.ts";
 import type { Line } from "./golden-replay/recording.ts";
+import { registryCases } from "./golden-replay/registry-cases.ts";
 import { schemaCases } from "./golden-replay/schema-cases.ts";
 import { configureCases, slotCases } from "./golden-replay/slot-cases.ts";
 import { stateCases } from "./golden-replay/state-cases.ts";
@@ -35,6 +38,12 @@ const CASES = [
   mutationCases,
   slotCases,
   configureCases,
+  diffCases,
+  documentCases,
+  resolverCases,
+  snapshotCases,
+  folderCases,
+  registryCases,
 ].flatMap((cases) => cases());
 const used = new Set<object>();
 const verdict = (name: string, found: Parameters<typeof told>[0], rules: readonly { rule: string }[]) => {

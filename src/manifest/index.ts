@@ -1,6 +1,11 @@
 export { type Artifact, artifactsOf, moduleOf, placeOf } from "./artifacts.ts";
+export { type BuildManifestOptions, buildManifest, buildManifestFor, type ManifestPreset } from "./build.ts";
+export { type CatalogueEntry, describePreset, presetCatalog } from "./catalogue.ts";
 export { type Authored, defineManifest } from "./define.ts";
+export { type ChangeType, type Comparable, type DiffEntry, type DiffOptions, EnvironmentDiff } from "./diff.ts";
 export { EnvironmentManifest } from "./document.ts";
+export { type EnvironmentChanges, EnvironmentManager, type EnvironmentManagerOptions, type Listing } from "./environments.ts";
+export { IMPORT_LIMITS } from "./import-check.ts";
 export {
   type ArtifactInfo,
   type ChainIntrospection,
@@ -23,4 +28,10 @@ export {
   type StageId,
 } from "./mutation.ts";
 export { migrateManifest } from "./read.ts";
+export { EnvironmentResolver, resolveVariables, type Variables, variablesOf } from "./resolve.ts";
+export { EnvironmentSanitizer, isSecretName, sanitizeSecrets } from "./sanitize.ts";
+export { type HostSelections, hostSelectionsOf, resolveSelection } from "./selections.ts";
+export { type Change, describeChanges } from "./semantic-diff.ts";
 export { MODEL, PIPELINE_SETTINGS } from "./settings.ts";
+export { type FromSnapshotOptions, fromSnapshot, type PipelineSnapshot, readSnapshot, type StageSnapshot, toSnapshot } from "./snapshot.ts";
+export type { EnvironmentSummary } from "./summary.ts";

@@ -5,6 +5,7 @@
 import type { Case } from "./cases.ts";
 import type { Event, Recording } from "./recording.ts";
 import { definitionRules } from "./rules-definitions.ts";
+import { environmentRules } from "./rules-environments.ts";
 import { manifestRules } from "./rules-manifests.ts";
 import { modelRules } from "./rules-model.ts";
 import { mutationRules } from "./rules-mutations.ts";
@@ -35,5 +36,5 @@ export interface RunDifference extends Rule<Recording> {
 export const differences: { readonly runs: readonly RunDifference[]; readonly model: readonly ModelDifference[] } = {
   // In this order: what rewrites counts and names comes before what looks at them.
   runs: [...laterRules, ...turnRules, ...modelRules, ...workRules, ...builtRules],
-  model: [...definitionRules, ...manifestRules, ...mutationRules],
+  model: [...definitionRules, ...manifestRules, ...mutationRules, ...environmentRules],
 };
