@@ -1,6 +1,7 @@
 /** The reference pages: folds over the stage definitions, the event lists, the error table and the state keys. */
 import { CATEGORIES, ENGINE_EVENTS, ERRORS, type Field, type Fields, MODEL, PIPELINE_SETTINGS, STATE, snake } from "geny-executor";
 import { PIPELINE } from "geny-executor/stages";
+import { conformancePage } from "./conformance-page.ts";
 
 type AnyStage = {
   name: string;
@@ -136,4 +137,5 @@ export const reference = (): Record<string, string> => ({
   "events.md": events(),
   "errors.md": errors(),
   "state.md": state(),
+  "conformance.md": conformancePage(HEAD),
 });

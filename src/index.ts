@@ -34,15 +34,16 @@ export {
   toolResults,
   toolUses,
 } from "./contract/message.ts";
-export type {
-  ClientCapabilities,
-  ModelEvent,
-  ModelRequest,
-  ModelResponse,
-  Provider,
-  SessionTools,
-  StreamOptions,
-  Thinking,
+export {
+  type ClientCapabilities,
+  type ModelEvent,
+  type ModelRequest,
+  type ModelResponse,
+  modelRequest,
+  type Provider,
+  type SessionTools,
+  type StreamOptions,
+  type Thinking,
 } from "./contract/provider.ts";
 export {
   check,

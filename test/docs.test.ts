@@ -5,6 +5,8 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import * as door from "geny-executor";
 import { PIPELINE } from "geny-executor/stages";
+import { SCENARIOS } from "geny-executor/testing";
+import type { Results } from "../scripts/conformance-page.ts";
 import { reference } from "../scripts/reference-pages.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -14,6 +16,17 @@ for (const [name, text] of Object.entries(reference()))
   test(`docs/reference/${name} is current (npm run docs)`, () => {
     assert.ok(read(`docs/reference/${name}`) === text, "run npm run docs");
   });
+
+test("the conformance table names the five providers and exactly the scenarios that exist, and none failed (npm run conformance)", () => {
+  const results = JSON.parse(read("docs/reference/conformance.json")) as Results;
+  const scenarios = Object.values(SCENARIOS).flatMap((all) => all.map(({ name }) => name));
+  assert.deepEqual(Object.keys(results), ["anthropic", "openai", "google", "vllm", "claude_code_cli"]);
+  for (const [provider, { cases }] of Object.entries(results)) {
+    assert.deepEqual(Object.keys(cases).sort(), scenarios.toSorted(), provider);
+    for (const [name, { outcome, reasons }] of Object.entries(cases))
+      assert(outcome === "passed" || (outcome === "skipped" && reasons.length === 1), `${provider}: ${name} ${outcome}`);
+  }
+});
 
 test("every link of the docs leads somewhere", () => {
   const pages = ["README.md", ...globSync("docs/**/*.md", { cwd: root })];

@@ -75,6 +75,10 @@ const CASES: Record<string, { script: Turn[]; prints: RegExp[]; env?: NodeJS.Pro
   // The real program plays it in test/providers/claude-code-tools-real.test.ts.
   "claude-code": { script: [], prints: [/`claude` was not found/], env: { PATH: "", CLAUDE_CODE_BINARY: "" } },
   "custom-stage": { script: [{ text: "One two three." }], prints: [/^3 words$/m, /^3$/m] },
+  "custom-provider": {
+    script: [{ text: "Paris." }],
+    prints: [/^mine: Paris\.$/m, /^\d\d cases passed, \d\d cannot be played on this wire\.$/m],
+  },
   "custom-strategy": { script: [{ text: "Fine." }], prints: [/^Fine\.$/m] },
 };
 

@@ -66,7 +66,9 @@ const detail = (error: JsonObject, type: string): JsonObject =>
 
 const codeOf = (status: number | null, type: string, reason: string, words: string): ErrorCode => {
   const known = Object.hasOwn(REASONS, reason) ? REASONS[reason] : undefined;
-  const code = known ?? (Object.hasOwn(RPC, type) ? RPC[type] : undefined) ?? codeOfStatus(status);
+  // Google has no status of its own for what is too large.
+  const told = status !== 413 && Object.hasOwn(RPC, type) ? RPC[type] : undefined;
+  const code = known ?? told ?? codeOfStatus(status);
   const unsaid = code === "exec.api.bad_request" && (status === null || status === 400);
   if (unsaid && OVERFLOW.some((phrase) => phrase.test(words))) return "exec.api.token_limit";
   const key = code === "exec.api.auth.invalid_key" || (unsaid && BAD_KEY.test(words));

@@ -6,6 +6,10 @@ export { CassetteError, type CassetteResponse, type Interaction, readCassette } 
 export { type Expected, mismatch } from "./match.ts";
 export { planner } from "./planner.ts";
 export type { LocalServer, ModelCard } from "./probes.ts";
+export { HANDOVERS } from "./provider-suite/history.ts";
+export type { Peer } from "./provider-suite/play.ts";
+export { type Heard, type Scenario, TRAITS, type Trait } from "./provider-suite/scenario.ts";
+export { type ProviderCase, providerSuite, SCENARIOS, type SuiteOptions } from "./provider-suite.ts";
 export type { RecordedRequest } from "./recording.ts";
 export { runStage, type StageOutcome, type StageRun, testServices } from "./run-stage.ts";
 export {

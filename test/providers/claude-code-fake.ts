@@ -162,12 +162,14 @@ export const pidsOf = async (folder: string, count: number): Promise<readonly nu
 /** The fake, and a child of its own; both deaf to SIGTERM when stubborn. */
 export const hanging = (stubborn: boolean) =>
   `${stubborn ? "trap '' TERM; " : ""}echo $$ > "$d/pid-a"; sh -c '${stubborn ? 'trap "" TERM; ' : ""}echo $$ > "$0/pid-b"; while :; do sleep 0.1; done' "$d" & while :; do sleep 0.1; done`;
-export const gone = async (pids: readonly number[], ms: number) => {
+/** Resolves with the milliseconds that it took. */
+export const gone = async (pids: readonly number[], ms: number): Promise<number> => {
   const from = performance.now();
   while (pids.some(alive)) {
     assert(performance.now() - from < ms, `something lives after ${ms} ms`);
     await sleep(10);
   }
+  return performance.now() - from;
 };
 
 /** For `before`: puts the tag that the newest message gives in the place of TAG. */

@@ -15,6 +15,7 @@ import { type OfflineModel, type Script, startModel } from "geny-executor/testin
 const HERE = join(import.meta.dirname, "../../node_modules/.bin/claude");
 /** A package whose install script did not run has a stub in the program's place. */
 const works = (path: string) => existsSync(path) && spawnSync(path, ["--version"], { timeout: 20_000 }).status === 0;
+/** The real program; undefined: it is not here. */
 export const binary = [process.env.CLAUDE_BIN ?? "", HERE].find((path) => path && works(path));
 const waived = !process.env.CI || Boolean(process.env.GENY_SKIP_CLAUDE);
 const skip = binary || !waived ? false : "no `claude` in node_modules/.bin or CLAUDE_BIN";
@@ -24,18 +25,27 @@ export interface World extends AsyncDisposable {
   readonly home: string;
   readonly options: ClaudeCodeOptions;
 }
+/** A program at a folder of its own, that asks whoever is at the address. */
+export const optionsOf = (
+  binaryPath: string,
+  home: string,
+  baseUrl: string,
+  extras: ClaudeCodeOptions["extras"] = {},
+): ClaudeCodeOptions => ({
+  ...{ binaryPath, apiKey: "sk-ant-SECRET-key", baseUrl, env: { PATH: process.env.PATH, HOME: home } },
+  extras: {
+    ...{ workspace_dir: home, ...extras },
+    env_extras: { CLAUDE_CONFIG_DIR: join(home, "config"), CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" },
+  },
+});
 export const world = async (script: Script, extras: ClaudeCodeOptions["extras"] = {}): Promise<World> => {
   assert(binary, "there is no `claude` program: install it, set CLAUDE_BIN, or set GENY_SKIP_CLAUDE");
   const model = await startModel({ script });
   const home = await mkdtemp(join(tmpdir(), "claude-home-"));
-  const quiet = { CLAUDE_CONFIG_DIR: join(home, "config"), CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" };
   return {
     model,
     home,
-    options: {
-      ...{ binaryPath: binary, apiKey: "sk-ant-SECRET-key", baseUrl: model.url, env: { PATH: process.env.PATH, HOME: home } },
-      extras: { workspace_dir: home, ...extras, env_extras: quiet },
-    },
+    options: optionsOf(binary, home, model.url, extras),
     async [Symbol.asyncDispose]() {
       await model.close();
       await rm(home, { recursive: true, force: true, maxRetries: 5 });

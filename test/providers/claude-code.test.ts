@@ -264,7 +264,7 @@ test("a schema's answer is JSON alone; without one the text stands as it is", as
   ]);
 });
 
-test("an abort ends the process and what it started: at once when it listens, within 2.5 s when it does not", async () => {
+test("an abort ends the process and what it started: at once when it listens, within 2.5 s when it does not", async (t) => {
   for (const stubborn of [false, true]) {
     await using fake = await fakeClaude({ stdout: lines(init, saying("words")), after: hanging(stubborn) });
     const stopping = new AbortController();
@@ -279,7 +279,8 @@ test("an abort ends the process and what it started: at once when it listens, wi
     assert.equal(error, reason);
     assert(performance.now() - from < 200, "the reader does not wait for the process");
     assert.equal(ofType(events, "text")[0]?.text, "words");
-    await gone(pids, stubborn ? 2500 : 500);
+    const ms = await gone(pids, stubborn ? 2500 : 500);
+    t.diagnostic(`the ${stubborn ? "deaf " : ""}process and its child were dead after ${ms.toFixed(0)} ms`);
     await provider.close?.();
   }
 });
@@ -388,6 +389,20 @@ test("a key stands in the environment alone: not in the command line, events, er
   await provider.close?.();
   const folders = Object.keys(files).map((path) => path.split("/").at(-2));
   assert(!readdirSync(tmpdir()).some((name) => folders.includes(name)), "the private file is gone");
+});
+
+test("an answer that the CLI could not read is the network's failure, as on every other wire", async () => {
+  const codes = {
+    "API Error: JSON Parse error: Property name must be a string literal": "exec.api.network",
+    "API Error: Stream ended without receiving any events": "exec.api.stream_incomplete",
+  };
+  for (const [words, code] of Object.entries(codes)) {
+    const told = saying(words, { error: "unknown" });
+    await using fake = await fakeClaude({ stdout: lines(init, told, result({ is_error: true, result: words })), code: 1 });
+    const { error } = await outcomeOf(await providerOf(fake));
+    assert.equal(error?.code, code);
+    assert(error.recoverable);
+  }
 });
 
 test("authMode decides which login the CLI uses", async () => {

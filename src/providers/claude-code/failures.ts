@@ -59,6 +59,9 @@ const WORDS: readonly (readonly [RegExp, ErrorCode])[] = [
 ];
 const CONNECTION =
   /^(?:api error: )?(?:connection|unable to connect|fetch failed|network)\b|\bE(?:CONN\w+|PIPE|NOTFOUND|AI_AGAIN|HOSTUNREACH|NETUNREACH)\b/i;
+/** What it says of an answer that it could not read. */
+const GARBLED = /^(?:api error: )?JSON Parse error\b/i;
+const UNFINISHED = /^(?:api error: )?Stream ended without receiving any events\b/i;
 const LATE = /^(?:api error: )?(?:request|connection) timed out|\bETIMEDOUT\b/i;
 /** The host's own limits: trying again would meet them again. */
 const LIMITS = /^error_max_|^budget_exhausted$/;
@@ -90,6 +93,8 @@ const codeOf = ({ kind = "", status = null, words, ended = [] }: Trouble): Error
   if (ended.some((how) => LIMITS.test(how))) return "exec.cli.exited";
   if (status === null && LATE.test(words)) return "exec.api.timeout";
   if (status === null && CONNECTION.test(words)) return "exec.api.network";
+  if (status === null && GARBLED.test(words)) return "exec.api.network";
+  if (status === null && UNFINISHED.test(words)) return "exec.api.stream_incomplete";
   const known = (Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined) ?? byStatus(status);
   const said = WORDS.find(([phrase]) => phrase.test(words))?.[1];
   return known === "exec.api.bad_request" && said === "exec.api.token_limit" ? said : (known ?? said ?? "exec.cli.exited");
