@@ -19,6 +19,7 @@ export {
   ToolExecutionError,
 } from "./contract/errors.ts";
 export { ENGINE_EVENTS, type PipelineEvent } from "./contract/events.ts";
+export { FINDINGS, type FindingCode } from "./contract/findings.ts";
 export type * from "./contract/host.ts";
 export type { ManifestDocument, ModelSettings, PipelineSettings, StageEntry, ToolBinding } from "./contract/manifest.ts";
 export {
@@ -103,6 +104,7 @@ export { tokens } from "./engine/tokens.ts";
 export { type Authored, defineManifest } from "./manifest/define.ts";
 export { EnvironmentManifest } from "./manifest/document.ts";
 export { MODEL, PIPELINE_SETTINGS } from "./manifest/settings.ts";
+export { type ValidateOptions, validateManifest } from "./manifest/validate.ts";
 export { ModelOverrides } from "./options.ts";
 export { Pipeline, type PipelineOptions, type RunOptions } from "./pipeline.ts";
 export { PipelinePresets, type PresetOptions } from "./presets.ts";

@@ -12,21 +12,19 @@ import { compile } from "./engine/compile.ts";
 import { describe, type StageDescription } from "./engine/describe.ts";
 import { type Bus, createBus, type End, type Handler, type Tap } from "./engine/events.ts";
 import { directHost } from "./engine/host.ts";
-import { insert, type Place, type Placed, type Plan, place } from "./engine/plan.ts";
+import { insert, type Place, type Placed, type Plan } from "./engine/plan.ts";
 import { type Run, runTurn } from "./engine/run.ts";
+import { load } from "./load.ts";
 import { placeOf } from "./manifest/artifacts.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
 import { introspectStage, type StageIntrospection } from "./manifest/introspect.ts";
-import { named } from "./manifest/names.ts";
-import { type Settings, settingsOf } from "./manifest/settings.ts";
-import { checkRun, type ModelOverrides, overridesOf, pipelineFindings } from "./options.ts";
+import type { Settings } from "./manifest/settings.ts";
+import { checkRun, type ModelOverrides, overridesOf } from "./options.ts";
 import { type OutputSchema, outputOf, wantedOf } from "./output.ts";
-import { type Primary, primaryOf, withWindow } from "./primary.ts";
+import { type Primary, withWindow } from "./primary.ts";
 import { bill, type RunResult, resultOf } from "./result.ts";
 import { type Environment, type Wiring, wire } from "./services.ts";
-import { apiWith } from "./stages/06-api.ts";
 import { pricedBy } from "./stages/07-token/calculators.ts";
-import { PIPELINE } from "./stages/index.ts";
 
 export interface PipelineOptions extends Environment {
   readonly manifest: EnvironmentManifest | ManifestDocument;
@@ -36,7 +34,7 @@ export interface PipelineOptions extends Environment {
   readonly maxTurnMs?: number;
   /** Milliseconds that closing a broken turn may take. Default 10000. */
   readonly graceMs?: number;
-  /** `false`: what a manifest has wrong is dropped and stands in `pipeline.findings`. Default true: it throws. */
+  /** `false`: what a manifest has wrong is dropped, the default acts, and `pipeline.findings` says so. Default true: it throws, all at once. */
   readonly strict?: boolean;
   /** What an unknown key of a config is. Default "warning": it is kept, as a loaded manifest's must be. */
   readonly unknownKeys?: "error" | "warning";
@@ -62,7 +60,7 @@ export interface RunOptions {
 }
 
 export class Pipeline implements AsyncDisposable {
-  /** What the manifest has that is no error. */
+  /** What is noteworthy of the manifest; with `strict: false` also its errors: what they name was dropped, and the default acts. */
   readonly findings: readonly Finding[];
   readonly #document: ManifestDocument;
   /** Its stages, each under its stage's own name. */
@@ -79,25 +77,19 @@ export class Pipeline implements AsyncDisposable {
 
   /** Throws `ConfigError` with all findings. Missing credentials are no error here; they are one at first use. */
   constructor(options: PipelineOptions) {
-    const given = options.manifest;
-    const manifest =
-      given instanceof EnvironmentManifest ? given : EnvironmentManifest.fromJSON(given, { strict: options.strict !== false });
+    const { document, entries, places, primary, examined } = load(options);
     this.#options = options;
-    this.#document = manifest.toJSON();
-    this.#entries = this.#document.stages.map(named);
-    const { settings, findings } = settingsOf(this.#document.model, this.#document.pipeline, options.unknownKeys ?? "warning");
-    this.#settings = settings;
-    const stage = apiWith(Object.keys(options.providers ?? {}));
-    const priced = this.#entries.find((s) => s.name === "token") ?? {};
-    this.#primary = primaryOf(this.#entries, stage);
-    this.#wiring = wire(options, this.#document.tools, this.#primary, (list) => pricedBy(priced, list));
+    this.#document = document;
+    this.#entries = entries;
+    this.#places = places;
+    this.#primary = primary;
+    const priced = entries.find((s) => s.name === "token") ?? {};
+    this.#wiring = wire(options, document.tools, primary, (list) => pricedBy(priced, list));
     this.#bus = createBus(this.#wiring.services.clock, this.#wiring.services.log);
-    const own = { api: stage, ...options.stages };
-    this.#places = place(PIPELINE).map((p) => ({ ...p, stage: (own as { [name: string]: Stage })[p.stage.name] ?? p.stage }));
-    const compiled = this.#compile(this.#places);
-    this.#plan = compiled.plan;
-    this.findings = [...pipelineFindings(options), ...manifest.findings, ...findings, ...this.#wiring.findings, ...compiled.findings];
-    if (options.strict !== false && this.findings.some((f) => f.severity === "error")) throw new ConfigError(this.findings);
+    const { plan, settings, findings } = examined(this.#wiring.services);
+    this.#plan = plan;
+    this.#settings = settings;
+    this.findings = findings;
   }
 
   /** A pipeline from a manifest or its plain JSON. Throws `ConfigError` with all findings. */

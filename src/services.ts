@@ -1,5 +1,5 @@
 /** Puts the parts together that a pipeline's stages may reach. */
-import { APIError, type Finding } from "./contract/errors.ts";
+import { APIError } from "./contract/errors.ts";
 import type { Host } from "./contract/host.ts";
 import type { Provider } from "./contract/provider.ts";
 import type { Json, JsonObject } from "./contract/schema.ts";
@@ -14,7 +14,7 @@ import { CredentialBundle, type ProviderCredentials } from "./providers/credenti
 import { createPricing, providers as known, type ProviderOptions } from "./providers/index.ts";
 import { noProvider } from "./providers/no-provider.ts";
 import type { RouterOptions } from "./providers/router.ts";
-import { builtinTools } from "./tools/builtin/index.ts";
+import { BUILTIN_NAMES, builtinTools } from "./tools/builtin/index.ts";
 import { createDispatcher } from "./tools/dispatch.ts";
 import { ToolRegistry } from "./tools/registry.ts";
 
@@ -57,7 +57,6 @@ export interface Wiring {
   readonly services: Services;
   readonly registry: ToolRegistry;
   readonly approvals: PendingApprovals;
-  readonly findings: readonly Finding[];
   /** Waits for the providers that are there; one that is still being made is closed when it comes. */
   close(): Promise<void>;
 }
@@ -86,7 +85,7 @@ const randomIds = () => {
 export const wire = (env: Environment, tools: JsonObject, primary: Primary, pricing: (list: Pricing) => Pricing): Wiring => {
   const log = loggerOf(env.logger);
   const clock = env.clock ?? systemClock;
-  const { registry, findings } = toolsOf(env, tools, log);
+  const registry = toolsOf(env, tools, log);
   const approvals = pendingApprovals();
   const id = env.id ?? randomIds();
   const open = new Map<string, Provider | Promise<Provider>>();
@@ -165,7 +164,7 @@ export const wire = (env: Environment, tools: JsonObject, primary: Primary, pric
         provider.then((late) => late.close?.()).catch((error: unknown) => log.warn("A provider could not be closed.", error));
       else await provider.close?.();
   };
-  return { services, registry, approvals, findings, close };
+  return { services, registry, approvals, close };
 };
 
 /** Of a target: the account that it names, and no other. */
@@ -183,28 +182,22 @@ const credentialsOf = ({ provider, account }: RouteTarget, bundle: CredentialBun
   return found ?? {};
 };
 
+const ownTools = (tools: Environment["tools"]): readonly Tool[] => (tools instanceof ToolRegistry ? tools.list() : (tools ?? []));
+/** The names that a manifest's `tools.built_in` may have. */
+export const toolNames = ({ tools }: Environment): readonly string[] => [...BUILTIN_NAMES, ...ownTools(tools).map(({ name }) => name)];
+
 /** The manifest's built-in tools and the host's own; a name of the host's wins. */
 const toolsOf = ({ tools }: Environment, declared: JsonObject, log: Logger) => {
-  const findings: Finding[] = [];
   const registry = new ToolRegistry({ log });
   const all = builtinTools();
   const wanted = Array.isArray(declared.built_in) ? declared.built_in : [];
   const every = wanted.length === 1 && wanted[0] === "*";
-  const own = tools instanceof ToolRegistry ? tools.list() : (tools ?? []);
+  const own = ownTools(tools);
   const core = (tool: Tool) => (tools instanceof ToolRegistry ? { core: tools.isCore(tool.name) } : {});
   for (const tool of all) if (every || wanted.includes(tool.name)) registry.register(tool);
-  wanted.forEach((name, i) => {
-    if (!every && !all.some((t) => t.name === name) && !own.some((t) => t.name === name))
-      findings.push({
-        severity: "warning",
-        code: "tools.unknown_builtin",
-        path: `tools.built_in[${i}]`,
-        message: `there is no built-in tool "${String(name)}"`,
-      });
-  });
   for (const tool of own) {
     if (registry.get(tool.name)) registry.unregister(tool.name);
     registry.register(tool, core(tool));
   }
-  return { registry, findings };
+  return registry;
 };

@@ -18,6 +18,7 @@ import { builderCases, presetCases } from "./golden-replay/preset-cases.ts";
 import type { Line } from "./golden-replay/recording.ts";
 import { schemaCases } from "./golden-replay/schema-cases.ts";
 import { stateCases } from "./golden-replay/state-cases.ts";
+import { validationCases } from "./golden-replay/validation-cases.ts";
 
 const CASES = [
   busCases,
@@ -30,6 +31,7 @@ const CASES = [
   schemaCases,
   manifestCases,
   textCases,
+  validationCases,
 ].flatMap((cases) => cases());
 const used = new Set<object>();
 const verdict = (name: string, found: Parameters<typeof told>[0], rules: readonly { rule: string }[]) => {

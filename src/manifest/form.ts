@@ -1,5 +1,5 @@
 /** What is wrong with a document's form, at every level. Names of stages, slots and strategies, and their configs, are `compile`'s business. */
-import type { Finding } from "../contract/errors.ts";
+import type { Finding, FindingCode } from "../contract/findings.ts";
 import { check, type Fields, type Json, type JsonObject } from "../contract/schema.ts";
 import { ENTRY, EXTERNAL, HOST_SELECTIONS, MCP_SERVER, MEMORY, METADATA, SUBAGENT, TOOL_BINDING, TOOLS, TOP } from "./blocks.ts";
 import { below } from "./copy.ts";
@@ -11,8 +11,8 @@ const isList = (value: unknown): value is readonly Json[] => Array.isArray(value
 
 /** The codes of a block's findings: of an unknown key, which is kept, and of a value that is wrong. */
 interface Codes {
-  readonly unknown: string;
-  readonly invalid: string;
+  readonly unknown: FindingCode;
+  readonly invalid: FindingCode;
 }
 const FORM: Codes = { unknown: "manifest.unknown_key", invalid: "form.invalid" };
 
@@ -41,7 +41,11 @@ export const formOf = (document: Json): Finding[] => {
     ...block(TOOLS, rest.tools, "tools"),
     ...(isObject(rest.tools) ? toolsForm(rest.tools) : []),
     ...block(HOST_SELECTIONS, rest.host_selections, "host_selections"),
-    ...each(rest.subagents, "subagents", (agent, path) => block(SUBAGENT, agent, path)),
+    ...each(rest.subagents, "subagents", (agent, path) =>
+      isObject(agent)
+        ? block(SUBAGENT, agent, path)
+        : [{ severity: "error", code: "subagent.malformed_entry", path, message: "must be an object" }],
+    ),
     ...block(MEMORY, rest.memory, "memory", { ...FORM, unknown: "memory.unknown_key" }),
   ];
 };

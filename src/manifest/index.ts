@@ -15,3 +15,4 @@ export {
 export { manifestSchema, type SchemaParts } from "./json-schema.ts";
 export { migrateManifest } from "./read.ts";
 export { MODEL, PIPELINE_SETTINGS } from "./settings.ts";
+export { type ValidateOptions, validateManifest } from "./validate.ts";

@@ -1,10 +1,11 @@
 /** From what a file holds to a document of the current form. */
 import { ConfigError, type Finding } from "../contract/errors.ts";
 import type { ManifestDocument } from "../contract/manifest.ts";
-import type { Json } from "../contract/schema.ts";
 import { copyOf } from "./copy.ts";
+import { without } from "./drop.ts";
 import { formOf, isObject, versionText } from "./form.ts";
 import { migrate } from "./migrate.ts";
+import { softened } from "./severity.ts";
 import { arranged, wholeOf } from "./whole.ts";
 
 export interface Read {
@@ -13,23 +14,27 @@ export interface Read {
   readonly findings: readonly Finding[];
   /** Those of the findings that say what migrating did. */
   readonly steps: readonly Finding[];
+  /** Of each entry of the document its place in the list that was given; -1: migrating added it. */
+  readonly from: readonly number[];
 }
 
-/** See `EnvironmentManifest.fromJSON`. */
+/**
+ * What is of wrong form is left out: of an inactive entry in any case, of others with `strict: false`. Throws `ConfigError` with every finding
+ * otherwise, and for what is no manifest at all: no object, or with stages that are no list.
+ */
 export const read = (given: unknown, strict: boolean): Read => {
   const copy = copyOf(given);
-  const findings = formOf(copy);
-  const errors = findings.filter((f) => f.severity === "error");
-  const bad = new Set(errors.map((f) => /^stages\[(\d+)\]/.exec(f.path)?.[1]));
-  if (!isObject(copy) || (errors.length && (strict || bad.has(undefined)))) throw new ConfigError(findings);
-  const { document, steps } = migrate(wholeOf(withoutBad({ ...copy, version: versionText(copy.version) }, bad)));
-  return { document: arranged(document), findings: [...findings, ...steps], steps };
-};
-
-/** `formOf` has looked at it: what is left has the form of a document. */
-const withoutBad = (copy: { readonly [key: string]: Json }, bad: ReadonlySet<string | undefined>): Partial<ManifestDocument> => {
-  const document = copy as Partial<ManifestDocument>;
-  return document.stages ? { ...document, stages: document.stages.filter((_, i) => !bad.has(String(i))) } : document;
+  const findings = softened(formOf(copy), isObject(copy) ? copy.stages : undefined);
+  const wrong = findings.filter((f) => f.severity === "error" || f.code === "form.invalid");
+  const fatal = wrong.some((f) => f.severity === "error" && (strict || f.path === "" || f.path === "stages"));
+  if (!isObject(copy) || fatal) throw new ConfigError(findings);
+  const { document: kept, gone } = without(
+    { ...copy, version: versionText(copy.version) },
+    wrong.map((f) => f.path),
+  );
+  const { document, steps, from } = migrate(wholeOf(kept as Partial<ManifestDocument>));
+  const left = (Array.isArray(copy.stages) ? copy.stages : []).flatMap((_, i) => (gone.has(`stages[${i}]`) ? [] : [i]));
+  return { document: arranged(document), findings: [...findings, ...steps], steps, from: from.map((i) => left[i] ?? -1) };
 };
 
 /**

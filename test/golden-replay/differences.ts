@@ -8,6 +8,7 @@ import { definitionRules } from "./rules-definitions.ts";
 import { manifestRules } from "./rules-manifests.ts";
 import { modelRules } from "./rules-model.ts";
 import { turnRules } from "./rules-turn.ts";
+import { validationRules } from "./rules-validation.ts";
 import { builtRules, laterRules, workRules } from "./rules-work.ts";
 import type { Difference } from "./types.ts";
 
@@ -34,5 +35,5 @@ export interface RunDifference extends Rule<Recording> {
 export const differences: { readonly runs: readonly RunDifference[]; readonly model: readonly ModelDifference[] } = {
   // In this order: what rewrites counts and names comes before what looks at them.
   runs: [...laterRules, ...turnRules, ...modelRules, ...workRules, ...builtRules],
-  model: [...definitionRules, ...manifestRules],
+  model: [...definitionRules, ...manifestRules, ...validationRules],
 };
