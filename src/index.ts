@@ -101,6 +101,7 @@ export type { StageDescription } from "./engine/describe.ts";
 export { systemClock } from "./engine/host.ts";
 export type { Place } from "./engine/plan.ts";
 export { tokens } from "./engine/tokens.ts";
+export { manifestFindingsFor } from "./manifest/compat.ts";
 export { type Authored, defineManifest } from "./manifest/define.ts";
 export { EnvironmentManifest } from "./manifest/document.ts";
 export { MODEL, PIPELINE_SETTINGS } from "./manifest/settings.ts";

@@ -1,6 +1,7 @@
 /** Services for strategies that are made only to see whether they can be: no turn runs with them. */
 import type { Host } from "../contract/host.ts";
 import type { Services } from "../contract/services.ts";
+import { bounds } from "./bounds.ts";
 import { systemClock } from "./host.ts";
 import { tokens } from "./tokens.ts";
 
@@ -17,6 +18,7 @@ export const offline = (host: Host = {}): Services => ({
   provider: none("provider"),
   pricing: { price: () => null },
   tokens,
+  bounds,
   tools: { get: () => undefined, specs: () => [], version: 0 },
   dispatcher: { dispatch: none("dispatcher"), concurrencySafe: () => false },
   approvals: { wait: none("approval") },

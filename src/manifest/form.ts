@@ -1,5 +1,5 @@
 /** What is wrong with a document's form, at every level. Names of stages, slots and strategies, and their configs, are `compile`'s business. */
-import type { Finding, FindingCode } from "../contract/findings.ts";
+import { type Finding, type FindingCode, finding } from "../contract/findings.ts";
 import { check, type Fields, type Json, type JsonObject } from "../contract/schema.ts";
 import { ENTRY, EXTERNAL, HOST_SELECTIONS, MCP_SERVER, MEMORY, METADATA, SUBAGENT, TOOL_BINDING, TOOLS, TOP } from "./blocks.ts";
 import { below } from "./copy.ts";
@@ -26,7 +26,7 @@ const block = (fields: Fields, value: Json | undefined, path: string, codes = FO
           : { severity: wrong, code: codes.invalid, path: at, message };
       })
     : [];
-const each = (value: Json | undefined, path: string, look: (item: Json, path: string) => Finding[]): Finding[] =>
+const each = (value: Json | undefined, path: string, look: (item: Json, path: string) => readonly Finding[]): Finding[] =>
   isList(value) ? value.flatMap((item, i) => look(item, below(path, i))) : [];
 
 /** A document that was read from JSON → all findings, each with its path in that document. */
@@ -73,9 +73,7 @@ const entryForm = (entry: Json, path: string): Finding[] => {
 const toolsForm = ({ mcp_servers, external }: JsonObject): Finding[] => [
   ...each(mcp_servers, "tools.mcp_servers", (server, path) => [
     ...block(MCP_SERVER, server, path),
-    ...(isObject(server) && !server.name
-      ? [{ severity: "warning" as const, code: "tools.mcp_nameless", path, message: "has no name: it is left out" }]
-      : []),
+    ...(isObject(server) && !server.name ? [finding("tools.mcp_nameless", path, "has no name: it is left out")] : []),
   ]),
   ...each(external, "tools.external", (tool, path) =>
     isObject(tool) || typeof tool === "string"

@@ -1,4 +1,5 @@
 export { type Artifact, artifactsOf, moduleOf, placeOf } from "./artifacts.ts";
+export { manifestFindingsFor, type Target } from "./compat.ts";
 export { type Authored, defineManifest } from "./define.ts";
 export { EnvironmentManifest } from "./document.ts";
 export {
