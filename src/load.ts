@@ -4,9 +4,9 @@ import type { ManifestDocument, StageEntry } from "./contract/manifest.ts";
 import type { Services } from "./contract/services.ts";
 import { offline } from "./engine/offline.ts";
 import type { Placed } from "./engine/plan.ts";
-import { withoutErrors } from "./manifest/drop.ts";
+import { within, withoutErrors } from "./manifest/drop.ts";
 import { named } from "./manifest/names.ts";
-import { type Examined, examine, placesWith, readAny, within } from "./manifest/validate.ts";
+import { type Examined, examine, placesWith, readAny } from "./manifest/validate.ts";
 import { pipelineFindings } from "./options.ts";
 import type { PipelineOptions } from "./pipeline.ts";
 import { type Primary, primaryOf } from "./primary.ts";
@@ -42,7 +42,12 @@ export const load = (options: PipelineOptions): Loaded => {
     primary: primaryOf(entries, apiWith(providers)),
     examined(services) {
       const examined = examine(document, { ...given, services });
-      const all = [...pipelineFindings(options), ...findings, ...read.findings, ...within(read, cleared?.findings ?? examined.findings)];
+      const all = [
+        ...pipelineFindings(options),
+        ...findings,
+        ...read.findings,
+        ...within(read.from, cleared?.findings ?? examined.findings),
+      ];
       if (strict && all.some((f) => f.severity === "error")) throw new ConfigError(all);
       return { ...examined, findings: all };
     },

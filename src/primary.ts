@@ -15,7 +15,7 @@ export const primaryOf = (stages: readonly StageEntry[], { config }: Pick<typeof
   const given = stages.find(({ name }) => name === "api")?.config;
   const { value, problems } = check(config, given);
   const wrong = problems.some(({ kind }) => kind !== "unknown");
-  return { name: String(given?.provider ?? "anthropic"), ...(wrong ? {} : connection(value)) };
+  return { name: typeof given?.provider === "string" ? given.provider : "anthropic", ...(wrong ? {} : connection(value)) };
 };
 
 /**

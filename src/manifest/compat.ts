@@ -4,10 +4,11 @@ import type { ManifestDocument, StageEntry } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import { below } from "./copy.ts";
+import { within } from "./drop.ts";
 import { isObject } from "./form.ts";
 import { named, orderOf } from "./names.ts";
 import { RELEASES } from "./releases.ts";
-import { readAny, within } from "./validate.ts";
+import { readAny } from "./validate.ts";
 
 /** Release 2.1.0, and 2.79.1 as the newest. */
 export type Target = "python-2.1" | "python-2.79";
@@ -51,7 +52,7 @@ export const manifestFindingsFor = (manifest: unknown, target: Target): readonly
   const read = readAny(manifest);
   const release = RELEASES[target];
   const entries = read.document.stages.map(named).flatMap((entry, i) => entryFindings(entry, `stages[${i}]`, release, target));
-  const found = within(read, [...entries, ...blockFindings(read.document, release, target)]);
+  const found = within(read.from, [...entries, ...blockFindings(read.document, release, target)]);
   const mocks = target === "python-2.1" ? read.steps.filter(({ code }) => code === "provider.legacy_mock") : [];
   return [...found, ...mocks.map(({ path }) => finding("provider.legacy_location", path, `is not its place: ${target} refuses it`))];
 };
@@ -102,7 +103,8 @@ const configFindings = (config: JsonObject, { config: known }: StageNames, path:
     if (!form) tell.dropped("config.unknown_key", `${path}.${key}`, "is not a known key", nearest(key, Object.keys(known)));
     else {
       const wrong = unlike(value, form);
-      if (wrong) tell.refused("config.invalid", `${path}.${key}`, wrong, nearest(String(value), form.enum ?? []));
+      if (wrong)
+        tell.refused("config.invalid", `${path}.${key}`, wrong, typeof value === "string" ? nearest(value, form.enum ?? []) : undefined);
     }
   }
 };
@@ -111,7 +113,7 @@ const unlike = (value: Json, { type, enum: words, minimum, maximum }: ValueForm)
   if (value === null) return undefined;
   const kind = Array.isArray(value) ? "array" : typeof value;
   if (kind !== (type === "integer" ? "number" : type) || (type === "integer" && !Number.isInteger(value))) return `must be of type ${type}`;
-  if (words && !words.includes(String(value))) return `must be one of ${words.join(", ")}`;
+  if (words && typeof value === "string" && !words.includes(value)) return `must be one of ${words.join(", ")}`;
   if (typeof value !== "number") return undefined;
   return value < (minimum ?? value) || value > (maximum ?? value) ? `must be from ${minimum ?? "…"} to ${maximum ?? "…"}` : undefined;
 };

@@ -8,7 +8,7 @@ import { isObject } from "./form.ts";
 const PASSES = 8;
 
 /** The document without what stands at the paths, and the paths of all that went. A stage's name goes with its entry. */
-export const without = (document: Json, paths: readonly string[]): { readonly document: Json; readonly gone: ReadonlySet<string> } => {
+const without = (document: Json, paths: readonly string[]): { readonly document: Json; readonly gone: ReadonlySet<string> } => {
   const there = pathsOf(document);
   const gone = new Set(paths.flatMap((path) => targets(path, there)));
   const copy = (value: Json, path: string): Json => {
@@ -46,27 +46,45 @@ const targets = (path: string, there: ReadonlySet<string>): string[] => {
   return WHOLE.test(above) ? [above] : [];
 };
 
-/**
- * The document without what its errors name; `look` gives the findings of a document. The findings are those of the given document, and the
- * errors that showed when others had gone. A required stage that is not active stays so.
- */
-export const withoutErrors = <T>(
+export interface Cleared<T> {
+  readonly document: T;
+  /** Those of the given document, and the errors that showed when others had gone; with paths in the given document. */
+  readonly findings: readonly Finding[];
+  /** Of each stage entry that is left its place in the given list. */
+  readonly from: readonly number[];
+}
+
+/** The document without what its errors name. `look` gives the findings of a document, `wrong` says which of them name something to drop. */
+export const withoutErrors = <T extends { readonly stages?: unknown }>(
   given: T,
   look: (document: T) => readonly Finding[],
-): { readonly document: T; readonly findings: readonly Finding[] } => {
+  wrong = ({ severity, code }: Finding): boolean => severity === "error" && code !== "stage.required_inactive",
+): Cleared<T> => {
   const findings = [...look(given)];
-  const told = new Set(findings.map(({ path, code }) => `${code} ${path}`));
+  const told = new Set(findings.map(asText));
   let document = given;
-  let errors = findings.filter(dropped);
+  let from: readonly number[] = Array.isArray(given.stages) ? given.stages.map((_, i) => i) : [];
+  let errors = findings.filter(wrong);
   for (let pass = 0; errors.length && pass < PASSES; pass++) {
-    document = without(
+    const cleared = without(
       document as Json,
       errors.map(({ path }) => path),
-    ).document as T;
-    errors = look(document).filter(dropped);
-    findings.push(...errors.filter(({ path, code }) => !told.has(`${code} ${path}`)));
-    for (const { path, code } of errors) told.add(`${code} ${path}`);
+    );
+    document = cleared.document as unknown as T;
+    from = from.filter((_, i) => !cleared.gone.has(`stages[${i}]`));
+    errors = look(document).filter(wrong);
+    for (const error of within(from, errors)) if (!told.has(asText(error))) findings.push(error);
+    for (const error of within(from, errors)) told.add(asText(error));
   }
-  return { document, findings };
+  return { document, findings, from };
 };
-const dropped = ({ severity, code }: Finding): boolean => severity === "error" && code !== "stage.required_inactive";
+const asText = ({ code, path }: Finding): string => `${code} ${path}`;
+
+/** Findings of a document whose stages came from others (-1: from none), with their paths in that of the others. */
+export const within = (from: readonly number[], findings: readonly Finding[]): Finding[] =>
+  findings.map((found) => {
+    const [start, index] = /^stages\[(\d+)\]/.exec(found.path) ?? [];
+    if (start === undefined) return found;
+    const given = from[Number(index)] ?? -1;
+    return { ...found, path: given === -1 ? "stages" : `stages[${given}]${found.path.slice(start.length)}` };
+  });

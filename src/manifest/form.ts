@@ -89,7 +89,9 @@ export const versionText = (version: Json | undefined): string =>
     ? "1.0"
     : typeof version === "number" && Number.isInteger(version)
       ? version.toFixed(1)
-      : String(version);
+      : typeof version === "string"
+        ? version
+        : JSON.stringify(version);
 
 const versionForm = (version: Json | undefined): Finding[] => {
   const path = "version";

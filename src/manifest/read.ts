@@ -1,8 +1,9 @@
 /** From what a file holds to a document of the current form. */
 import { ConfigError, type Finding } from "../contract/errors.ts";
 import type { ManifestDocument } from "../contract/manifest.ts";
+import type { JsonObject } from "../contract/schema.ts";
 import { copyOf } from "./copy.ts";
-import { without } from "./drop.ts";
+import { withoutErrors } from "./drop.ts";
 import { formOf, isObject, versionText } from "./form.ts";
 import { migrate } from "./migrate.ts";
 import { softened } from "./severity.ts";
@@ -24,18 +25,14 @@ export interface Read {
  */
 export const read = (given: unknown, strict: boolean): Read => {
   const copy = copyOf(given);
-  const findings = softened(formOf(copy), isObject(copy) ? copy.stages : undefined);
-  const wrong = findings.filter((f) => f.severity === "error" || f.code === "form.invalid");
-  const fatal = wrong.some((f) => f.severity === "error" && (strict || f.path === "" || f.path === "stages"));
-  if (!isObject(copy) || fatal) throw new ConfigError(findings);
-  const { document: kept, gone } = without(
-    { ...copy, version: versionText(copy.version) },
-    wrong.map((f) => f.path),
-  );
-  const { document, steps, from } = migrate(wholeOf(kept as Partial<ManifestDocument>));
-  const left = (Array.isArray(copy.stages) ? copy.stages : []).flatMap((_, i) => (gone.has(`stages[${i}]`) ? [] : [i]));
+  if (!isObject(copy)) throw new ConfigError(formOf(copy));
+  const { document: kept, findings, from: left } = withoutErrors(copy, look, wrong);
+  if (findings.some(({ severity, path }) => severity === "error" && (strict || path === "stages"))) throw new ConfigError(findings);
+  const { document, steps, from } = migrate(wholeOf({ ...kept, version: versionText(kept.version) } as Partial<ManifestDocument>));
   return { document: arranged(document), findings: [...findings, ...steps], steps, from: from.map((i) => left[i] ?? -1) };
 };
+const look = (document: JsonObject): Finding[] => softened(formOf(document), document.stages);
+const wrong = ({ severity, code }: Finding): boolean => severity === "error" || code === "form.invalid";
 
 /**
  * A document of any version in the form of the newest, with what was done: each step a finding with the code `version.migrated`,

@@ -15,6 +15,7 @@ import {
   text,
 } from "../contract/schema.ts";
 import type { State } from "../contract/state.ts";
+import { below } from "./copy.ts";
 
 const word = text({ about: "a text at which the model stops" });
 export const MODEL = fields({
@@ -90,7 +91,7 @@ export const settingsOf = (
       findings.push({
         severity: p.kind === "unknown" ? unknownKeys : "error",
         code: p.kind === "unknown" ? "config.unknown_key" : "config.invalid",
-        path: [path, ...p.path].join("."),
+        path: p.path.reduce(below, path),
         message: p.message,
         suggestion: p.suggestion,
       });

@@ -13,6 +13,7 @@ import { apiWith } from "../stages/06-api.ts";
 import { blockFindings } from "./around.ts";
 import { PLACES } from "./artifacts.ts";
 import { EnvironmentManifest } from "./document.ts";
+import { within } from "./drop.ts";
 import { entryFindings } from "./entries.ts";
 import { named } from "./names.ts";
 import { type Read, read } from "./read.ts";
@@ -41,7 +42,7 @@ export const validateManifest = (manifest: unknown, options: ValidateOptions = {
   const services = offline(options.host);
   try {
     const taken = readAny(manifest);
-    return [...findings, ...taken.findings, ...within(taken, examine(taken.document, { ...options, places, services }).findings)];
+    return [...findings, ...taken.findings, ...within(taken.from, examine(taken.document, { ...options, places, services }).findings)];
   } catch (error) {
     if (error instanceof ConfigError) return [...findings, ...error.findings];
     throw error;
@@ -54,15 +55,6 @@ export const readAny = (manifest: unknown): Read => {
   const document = manifest.toJSON();
   return { document, findings: manifest.findings, steps: [], from: document.stages.map((_, i) => i) };
 };
-
-/** Findings of the document that was read, with their paths in what was given. */
-export const within = ({ from }: Pick<Read, "from">, findings: readonly Finding[]): Finding[] =>
-  findings.map((found) => {
-    const [start, index] = /^stages\[(\d+)\]/.exec(found.path) ?? [];
-    if (start === undefined) return found;
-    const given = from[Number(index)] ?? -1;
-    return { ...found, path: given === -1 ? "stages" : `stages[${given}]${found.path.slice(start.length)}` };
-  });
 
 /** Our stages, the host's definitions in place of those of the same name, and what is wrong with these. */
 export const placesWith = ({ stages = {}, providers = [] }: Pick<ValidateOptions, "stages" | "providers">) => {
@@ -105,11 +97,8 @@ export const examine = (
   const beside = entryFindings(document, entries, places);
   const taken = new Set(beside.map(({ code, path }) => (code.startsWith("provider.") ? path : null)));
   const api = places.find((placed) => placed.entry === "api")?.stage;
-  const names = {
-    tools,
-    providers: providersOf(api),
-    primary: String(entries.find(({ name }) => name === "api")?.config?.provider ?? "anthropic"),
-  };
+  const primary = entries.find(({ name }) => name === "api")?.config?.provider;
+  const names = { tools, providers: providersOf(api), primary: typeof primary === "string" ? primary : "anthropic" };
   const all = [...findings, ...beside, ...compiled.findings.filter(({ path }) => !taken.has(path)), ...blockFindings(document, names)];
   return { plan: compiled.plan, settings, findings: softened(all, document.stages) };
 };
