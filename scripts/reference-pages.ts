@@ -1,5 +1,16 @@
 /** The reference pages: folds over the stage definitions, the event lists, the error table and the state keys. */
-import { CATEGORIES, ENGINE_EVENTS, ERRORS, type Field, type Fields, MODEL, PIPELINE_SETTINGS, STATE, snake } from "geny-executor";
+import {
+  CATEGORIES,
+  ENGINE_EVENTS,
+  ERRORS,
+  FINDINGS,
+  type Field,
+  type Fields,
+  MODEL,
+  PIPELINE_SETTINGS,
+  STATE,
+  snake,
+} from "geny-executor";
 import { PIPELINE } from "geny-executor/stages";
 import { conformancePage } from "./conformance-page.ts";
 
@@ -119,6 +130,22 @@ const errors = (): string => {
   return `${HEAD}# Errors\n\n${table(["code", "category", "recoverable", "what it means"], rows)}\n\n## Categories\n\n${table(["category", "recoverable", "fatal", "default code"], categories)}\n`;
 };
 
+const SEVERITIES = {
+  error: "error",
+  warning: "warning",
+  active: "error; warning where the entry is not active",
+  any_active: "error when one of the two is active, else warning",
+  loaded: "warning in a manifest that was loaded, error in code",
+};
+const findings = (): string => {
+  const rows = Object.entries(FINDINGS).map(([code, row]) => [
+    `\`${code}\``,
+    SEVERITIES[row.severity],
+    `${row.about}${"own" in row ? " *(not in the Python program)*" : ""}`,
+  ]);
+  return `${HEAD}# Findings\n\nWhat \`validateManifest\`, \`ConfigError\` and \`pipeline.findings\` tell: \`{ severity, code, path, message, suggestion }\`.\n\n${table(["code", "severity", "what it means"], rows)}\n`;
+};
+
 const state = (): string => {
   const rows = Object.entries(STATE).map(([key, k]) => [
     `\`${key}\``,
@@ -136,6 +163,7 @@ export const reference = (): Record<string, string> => ({
   "settings.md": settings(),
   "events.md": events(),
   "errors.md": errors(),
+  "findings.md": findings(),
   "state.md": state(),
   "conformance.md": conformancePage(HEAD),
 });

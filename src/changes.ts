@@ -144,7 +144,7 @@ export class Changes {
     const env = inForce(runtime);
     const { clock, log } = this.#stays;
     const pool = renewsProviders(parts) ? providerPool(env, runtime.keyOf, clock, log) : before.wiring.pool;
-    const tools = Object.hasOwn(parts, "tools") ? toolsOf(env, before.document.tools, log) : before.wiring;
+    const tools = Object.hasOwn(parts, "tools") ? toolsOf(env, before.document.tools, log) : before.wiring.registry;
     const next = configure(before, wire(runtime, tools, pool, this.#stays), before);
     const errors = newErrors(next, before);
     if (errors.length) throw new ConfigError(errors);

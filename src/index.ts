@@ -21,6 +21,7 @@ export {
   ToolExecutionError,
 } from "./contract/errors.ts";
 export { ENGINE_EVENTS, type PipelineEvent } from "./contract/events.ts";
+export { FINDINGS, type FindingCode } from "./contract/findings.ts";
 export type * from "./contract/host.ts";
 export type { ManifestDocument, ModelSettings, PipelineSettings, StageEntry, ToolBinding } from "./contract/manifest.ts";
 export {
@@ -104,10 +105,12 @@ export { systemClock } from "./engine/host.ts";
 export type { Place } from "./engine/plan.ts";
 export { tokens } from "./engine/tokens.ts";
 export type { HookCall, HookEvent, HookFunction } from "./hooks.ts";
+export { manifestFindingsFor } from "./manifest/compat.ts";
 export { type Authored, defineManifest } from "./manifest/define.ts";
 export { EnvironmentManifest } from "./manifest/document.ts";
 export type { MutationKind, MutationRecord, StageId } from "./manifest/mutation.ts";
 export { MODEL, PIPELINE_SETTINGS } from "./manifest/settings.ts";
+export { type ValidateOptions, validateManifest } from "./manifest/validate.ts";
 export type { Mutation } from "./mutation.ts";
 export { PipelineMutator } from "./mutator.ts";
 export { ModelOverrides } from "./options.ts";

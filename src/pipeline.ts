@@ -1,7 +1,7 @@
 /** The composition root: a manifest and what only a host can give become a pipeline that runs turns. */
 import { type ChangeOptions, Changes } from "./changes.ts";
 import { type Resolved, resolve } from "./channels.ts";
-import { configure } from "./configuration.ts";
+import { type Configuration, configure } from "./configuration.ts";
 import { asError, ConfigError, type Finding, GenyExecutorError, PipelineError } from "./contract/errors.ts";
 import type { PipelineEvent } from "./contract/events.ts";
 import type { HitlDecision, HitlRequest } from "./contract/host.ts";
@@ -15,10 +15,11 @@ import { describe, type StageDescription } from "./engine/describe.ts";
 import { type Bus, createBus, type Handler } from "./engine/events.ts";
 import type { Place } from "./engine/plan.ts";
 import { runTurn } from "./engine/run.ts";
-import { PLACES, placeOf } from "./manifest/artifacts.ts";
+import { load } from "./load.ts";
+import { placeOf } from "./manifest/artifacts.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
 import { introspectStage, type StageIntrospection } from "./manifest/introspect.ts";
-import { named } from "./manifest/names.ts";
+import { examine } from "./manifest/validate.ts";
 import { PipelineMutator } from "./mutator.ts";
 import { checkRun, type ModelOverrides, overrideFindings, overridesOf, pipelineFindings } from "./options.ts";
 import { type OutputSchema, outputOf } from "./output.ts";
@@ -27,6 +28,7 @@ import { providerOf } from "./primary.ts";
 import { bill, type RunResult, resultOf } from "./result.ts";
 import type { Parts } from "./runtime.ts";
 import { type Environment, type Lasting, lasting, toolsOf, wire } from "./services.ts";
+import { api } from "./stages/06-api.ts";
 import { streamOf } from "./stream.ts";
 import { openTurn, type Turn } from "./turn.ts";
 
@@ -38,7 +40,7 @@ export interface PipelineOptions extends Environment {
   readonly maxTurnMs?: number;
   /** Milliseconds that closing a broken turn may take. Default 10000. */
   readonly graceMs?: number;
-  /** `false`: what a manifest has wrong is dropped and stands in `pipeline.findings`. Default true: it throws. */
+  /** `false`: what a manifest has wrong is dropped, the default acts, and `pipeline.findings` says so. Default true: it throws, all at once. */
   readonly strict?: boolean;
   /** What an unknown key of a config is. Default "warning": it is kept, as a loaded manifest's must be. */
   readonly unknownKeys?: "error" | "warning";
@@ -72,38 +74,36 @@ export class Pipeline implements AsyncDisposable {
   readonly #bus: Bus;
   /** What the options and the manifest's form have that is no error. */
   readonly #found: readonly Finding[];
+  /** As the pipeline was made. */
+  readonly #first: Configuration;
   readonly #running = new Set<AbortController>();
   #closed = false;
 
   /** Throws `ConfigError` with all findings. Missing credentials are no error here; they are one at first use. */
   constructor(options: PipelineOptions) {
-    const given = options.manifest;
-    const manifest =
-      given instanceof EnvironmentManifest ? given : EnvironmentManifest.fromJSON(given, { strict: options.strict !== false });
+    const { manifest, document, places, findings } = load(options);
     this.#options = options;
     this.#manifest = manifest;
     this.#stays = lasting(options);
     const { clock, log } = this.#stays;
     this.#bus = createBus(clock, log);
-    const whole = manifest.toJSON();
-    const document = { ...whole, stages: whole.stages.map(named) };
-    const own: { readonly [name: string]: unknown } = options.stages ?? {};
-    const places = PLACES.map((p) => (Object.hasOwn(own, p.stage.name) ? { ...p, stage: own[p.stage.name] as Stage } : p));
     const runtime = { attached: options, refreshed: {}, keyOf: providerOf(document), overridden: [] };
     const pool = providerPool(options, runtime.keyOf, clock, log);
     const wiring = wire(runtime, toolsOf(options, document.tools, log), pool, this.#stays);
     const tell = (type: string, data: JsonObject) => this.#bus.publish(type, "", 0, { runId: "", sessionId: "" }, data);
     this.changes = new Changes(configure({ document, places, hooks: [] }, wiring), this.#stays, tell);
-    this.#found = [...pipelineFindings(options), ...manifest.findings];
-    const { findings } = this;
-    if (options.strict !== false && findings.some((f) => f.severity === "error")) throw new ConfigError(findings);
+    this.#first = this.changes.now;
+    this.#found = findings(this.#first.services);
   }
 
-  /** What the manifest, as it stands, has that is no error. */
+  /** What is noteworthy of the manifest; with `strict: false` also its errors: what they name was dropped, and the default acts. */
   get findings(): readonly Finding[] {
-    const { unknownKeys: severity = "warning" } = this.#options;
-    const told = this.changes.now.findings.map((f) => (f.code === "config.unknown_key" ? { ...f, severity } : f));
-    return [...this.#found, ...told];
+    const { now } = this.changes;
+    if (now === this.#first) return this.#found;
+    const { document, services, wiring } = now;
+    const places = now.places.map((placed) => (placed.stage === api ? { ...placed, stage: wiring.api } : placed));
+    const given = { places, services, unknownKeys: this.#options.unknownKeys, tools: wiring.registry.names() };
+    return [...pipelineFindings(this.#options), ...examine(document, given).findings];
   }
 
   /** A pipeline from a manifest or its plain JSON. Throws `ConfigError` with all findings. */

@@ -6,10 +6,12 @@
  * or the same object in place: names → `{ description, tags, manifest: "./researcher.geny-env.json" }`, or `module: "./coder.js"`, whose
  * default export is a `PresetFactory`. A module runs when its preset is made, and not before.
  */
+
 import { lstat, readdir, readFile, realpath } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigError, type Finding } from "./contract/errors.ts";
+import type { FindingCode } from "./contract/findings.ts";
 import type { JsonObject } from "./contract/schema.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
 import { documentIn } from "./manifest/environment-files.ts";
@@ -61,7 +63,12 @@ export const discoverPresets = async ({ from }: { readonly from: string }): Prom
   return { presets: [...presets.values()], findings };
 };
 
-const invalid = (path: string, message: string, code = "preset.invalid"): Finding => ({ severity: "error", code, path, message });
+const invalid = (path: string, message: string, code: FindingCode = "preset.invalid"): Finding => ({
+  severity: "error",
+  code,
+  path,
+  message,
+});
 const findingsOf = (error: unknown, at: string): Finding[] =>
   error instanceof ConfigError
     ? error.findings.map((f) => ({ ...f, path: f.path ? `${at}: ${f.path}` : at }))

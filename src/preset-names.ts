@@ -1,5 +1,7 @@
 /** Which names presets may have. */
+
 import type { Finding } from "./contract/errors.ts";
+import type { FindingCode } from "./contract/findings.ts";
 import { snake } from "./contract/state.ts";
 import { presetCatalog } from "./manifest/catalogue.ts";
 import { PipelinePresets, type Preset } from "./presets.ts";
@@ -11,7 +13,7 @@ export const BUILT_IN: { readonly [name: string]: Preset } = Object.fromEntries(
 
 /** Undefined for a name that is free to be taken. */
 export const nameFinding = (name: string): Finding | undefined => {
-  const wrong = (code: string, message: string): Finding => ({ severity: "error", code, path: "name", message });
+  const wrong = (code: FindingCode, message: string): Finding => ({ severity: "error", code, path: "name", message });
   if (!/^[A-Za-z0-9][\w.-]{0,99}$/.test(name))
     return wrong("preset.invalid", `${JSON.stringify(name)} is no name: letters, digits, "_", "." and "-", at most 100`);
   const ours = Object.hasOwn(BUILT_IN, name) || [...presetCatalog().map(({ key }) => key), "default"].includes(name);

@@ -11,8 +11,10 @@ import type { api } from "./stages/06-api.ts";
 export type Primary = { readonly name: string } & Connection;
 
 /** The name that the manifest gives; Python's default without one. */
-export const providerOf = ({ stages }: ManifestDocument): string =>
-  String(stages.find(({ name }) => name === "api")?.config?.provider ?? "anthropic");
+export const providerOf = ({ stages }: Pick<ManifestDocument, "stages">): string => {
+  const given = stages.find(({ name }) => name === "api")?.config?.provider;
+  return typeof given === "string" ? given : "anthropic";
+};
 
 /** What is wrong in the stage's config is told by `compile`; such a provider is taken as its credentials say. */
 export const primaryOf = (document: ManifestDocument, { config }: Pick<typeof api, "config">): Primary => {

@@ -1,5 +1,4 @@
 /** Puts the parts together that a pipeline's stages may reach. */
-import type { Finding } from "./contract/errors.ts";
 import type { Host } from "./contract/host.ts";
 import type { Provider } from "./contract/provider.ts";
 import type { Json, JsonObject } from "./contract/schema.ts";
@@ -15,7 +14,7 @@ import type { CredentialBundle } from "./providers/credentials.ts";
 import { createPricing, type ProviderOptions } from "./providers/index.ts";
 import { inForce, type Runtime } from "./runtime.ts";
 import { type api, apiWith } from "./stages/06-api.ts";
-import { builtinTools } from "./tools/builtin/index.ts";
+import { BUILTIN_NAMES, builtinTools } from "./tools/builtin/index.ts";
 import { createDispatcher } from "./tools/dispatch.ts";
 import { ToolRegistry } from "./tools/registry.ts";
 
@@ -63,7 +62,6 @@ export interface Wiring {
   readonly registry: ToolRegistry;
   /** Stage 6 that knows the host's providers by name. */
   readonly api: typeof api;
-  readonly findings: readonly Finding[];
   /** `primary`: the provider of stage 6, and how it is reached. `pricing`: the price list with what the manifest itself says of prices. */
   servicesFor(primary: Primary, pricing: (list: Pricing) => Pricing): Services;
 }
@@ -105,12 +103,7 @@ const smallStore = (): Store => {
   return { get: async (key) => values.get(key), set: async (key, value) => void values.set(key, value) };
 };
 
-export const wire = (
-  runtime: Runtime,
-  { registry, findings }: Pick<Wiring, "registry" | "findings">,
-  pool: Pool,
-  stays: Lasting,
-): Wiring => {
+export const wire = (runtime: Runtime, registry: ToolRegistry, pool: Pool, stays: Lasting): Wiring => {
   const env = inForce(runtime);
   const common = {
     ...stays,
@@ -134,31 +127,28 @@ export const wire = (
     pricing: pricing(list),
     provider: (name, connection = name === first ? reached : {}) => pool.provider(name, connection),
   });
-  return { runtime, pool, registry, api: apiWith(Object.keys(env.providers ?? {})), findings, servicesFor };
+  return { runtime, pool, registry, api: apiWith(Object.keys(env.providers ?? {})), servicesFor };
 };
 
+const ownTools = (tools: Environment["tools"]): readonly Tool[] => (tools instanceof ToolRegistry ? tools.list() : (tools ?? []));
+/** The names that a manifest's `tools.built_in` may have. */
+export const toolNames = ({ tools }: Pick<Environment, "tools">): readonly string[] => [
+  ...BUILTIN_NAMES,
+  ...ownTools(tools).map(({ name }) => name),
+];
+
 /** The manifest's built-in tools and the host's own; a name of the host's wins. */
-export const toolsOf = ({ tools }: Environment, declared: JsonObject, log: Logger) => {
-  const findings: Finding[] = [];
+export const toolsOf = ({ tools }: Pick<Environment, "tools">, declared: JsonObject, log: Logger): ToolRegistry => {
   const registry = new ToolRegistry({ log });
   const all = builtinTools();
   const wanted = Array.isArray(declared.built_in) ? declared.built_in : [];
   const every = wanted.length === 1 && wanted[0] === "*";
-  const own = tools instanceof ToolRegistry ? tools.list() : (tools ?? []);
+  const own = ownTools(tools);
   const core = (tool: Tool) => (tools instanceof ToolRegistry ? { core: tools.isCore(tool.name) } : {});
   for (const tool of all) if (every || wanted.includes(tool.name)) registry.register(tool);
-  wanted.forEach((name, i) => {
-    if (!every && !all.some((t) => t.name === name) && !own.some((t) => t.name === name))
-      findings.push({
-        severity: "warning",
-        code: "tools.unknown_builtin",
-        path: `tools.built_in[${i}]`,
-        message: `there is no built-in tool "${String(name)}"`,
-      });
-  });
   for (const tool of own) {
     if (registry.get(tool.name)) registry.unregister(tool.name);
     registry.register(tool, core(tool));
   }
-  return { registry, findings };
+  return registry;
 };

@@ -403,7 +403,7 @@ test("everything that is wrong is found at once, with its path and the nearest n
   const found = Object.fromEntries(error.findings.filter((f) => f.severity === "error").map((f) => [f.path, f.suggestion]));
   assert.deepEqual(Object.keys(found).sort(), [
     "model.max_tokens",
-    "stages[1].strategy_configs.strategy.max_turns",
+    "stages[1].strategy_configs.strategy",
     "stages[21].name",
     "stages[3].chain_order.guards[0]",
     "stages[9].config.max_concurrency",

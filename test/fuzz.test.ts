@@ -1,8 +1,8 @@
-/** Nothing that comes from outside makes the fold or the compiler crash, hang or guess. */
+/** Nothing that comes from outside makes the fold crash, hang or guess. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ConfigError, fold, type ModelEvent, Pipeline, PipelinePresets } from "geny-executor";
+import { fold, type ModelEvent } from "geny-executor";
 
 const index = fc.integer({ min: 0, max: 3 });
 const event: fc.Arbitrary<ModelEvent> = fc.oneof(
@@ -55,40 +55,5 @@ test("the message fold can be read at any time without changing what it becomes"
       assert.deepEqual(often.response(), once.response());
     }),
     { numRuns: 200 },
-  );
-});
-
-type Path = (string | number)[];
-/** Every place in a document. */
-const paths = (value: unknown, at: Path = []): Path[] =>
-  typeof value === "object" && value !== null
-    ? [at, ...Object.entries(value).flatMap(([k, v]) => paths(v, [...at, Array.isArray(value) ? Number(k) : k]))]
-    : [at];
-const put = (value: unknown, [key, ...rest]: Path, to: unknown): unknown => {
-  if (key === undefined) return to;
-  if (Array.isArray(value)) return value.map((v, i) => (i === key ? put(v, rest, to) : v));
-  return Object.fromEntries(Object.entries(value as object).map(([k, v]) => [k, k === key ? put(v, rest, to) : v]));
-};
-
-test("a manifest with anything in any place loads, or is refused with findings that have a path", async () => {
-  const document = PipelinePresets.agent().snapshot().toJSON();
-  const places = paths(document);
-  await fc.assert(
-    fc.asyncProperty(
-      fc.constantFrom(...places),
-      fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom("__proto__", "constructor", {}, [], -1, 0.5)),
-      async (path, value) => {
-        const changed = put(document, path, value);
-        try {
-          const pipeline = await Pipeline.fromManifest(changed as typeof document);
-          await pipeline.close();
-        } catch (error) {
-          assert.ok(error instanceof ConfigError, String((error as Error).stack));
-          assert.ok(error.findings.some((f) => f.severity === "error" && typeof f.path === "string" && f.message));
-        }
-        assert.equal(({} as Record<string, unknown>).polluted, undefined);
-      },
-    ),
-    { numRuns: 400 },
   );
 });

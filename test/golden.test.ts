@@ -23,6 +23,7 @@ import { registryCases } from "./golden-replay/registry-cases.ts";
 import { schemaCases } from "./golden-replay/schema-cases.ts";
 import { configureCases, slotCases } from "./golden-replay/slot-cases.ts";
 import { stateCases } from "./golden-replay/state-cases.ts";
+import { validationCases } from "./golden-replay/validation-cases.ts";
 
 const CASES = [
   busCases,
@@ -44,6 +45,7 @@ const CASES = [
   snapshotCases,
   folderCases,
   registryCases,
+  validationCases,
 ].flatMap((cases) => cases());
 const used = new Set<object>();
 const verdict = (name: string, found: Parameters<typeof told>[0], rules: readonly { rule: string }[]) => {

@@ -1,4 +1,7 @@
 /** One table of failures. A published code never changes its name or meaning. */
+import type { Finding } from "./findings.ts";
+
+export type { Finding, FindingCode } from "./findings.ts";
 
 export const CATEGORIES = {
   rate_limited: { recoverable: true, fatal: false, code: "exec.api.rate_limited" },
@@ -184,17 +187,6 @@ export class ConfigError extends PipelineError {
     });
     this.findings = findings;
   }
-}
-
-/** One thing that is wrong, or noteworthy, in a manifest or configuration. */
-export interface Finding {
-  readonly severity: "error" | "warning";
-  readonly code: string;
-  /** JSON path: `stages[3].strategies.retry`. */
-  readonly path: string;
-  readonly message: string;
-  /** The nearest right name. */
-  readonly suggestion?: string | undefined;
 }
 
 /** A stage's failure. It has the code of what was thrown inside, if that had one. */

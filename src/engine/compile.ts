@@ -1,5 +1,5 @@
 /** Manifest entries and stage definitions → a plan. Every finding at once, each with its path and the nearest right name. */
-import type { Finding } from "../contract/errors.ts";
+import type { Finding, FindingCode } from "../contract/findings.ts";
 import type { Host } from "../contract/host.ts";
 import type { StageEntry } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
@@ -33,9 +33,17 @@ export const compile = ({ entries, places, services, unknownKeys }: CompileOptio
         message: `no stage is named "${entry.name}"`,
         suggestion: nearest(entry.name, names),
       });
-    else if (entryOf.has(entry.name))
-      findings.push({ ...at, code: "stage.duplicate_order", message: `the stage "${entry.name}" stands twice` });
-    else entryOf.set(entry.name, { entry, path });
+    else {
+      const first = entryOf.get(entry.name);
+      if (!first) entryOf.set(entry.name, { entry, path });
+      else
+        findings.push({
+          ...at,
+          severity: first.entry.active === false ? severity : "error",
+          code: first.entry.order === entry.order ? "stage.duplicate_order" : "stage.duplicate_name",
+          message: `the stage "${entry.name}" stands at ${first.path} already, and that entry counts`,
+        });
+    }
   });
   const bound = places.map((placed): BoundStage => {
     const found = placed.own ? undefined : entryOf.get(placed.stage.name);
@@ -73,7 +81,7 @@ const bind = (
 ): BoundStage => {
   const { stage } = placed;
   const slotNames = Object.keys(stage.slots);
-  const known = (key: "strategies" | "strategy_configs" | "chain_order", code: string) => {
+  const known = (key: "strategies" | "strategy_configs" | "chain_order", code: FindingCode) => {
     for (const slot of Object.keys(entry[key] ?? {}))
       if (!Object.hasOwn(stage.slots, slot))
         report({
@@ -146,14 +154,16 @@ const pickOne = (entry: StageEntry, path: string, slot: string, definition: One,
       message: `"${slot}" holds one strategy: name it in "strategies"`,
     });
   const name = entry.strategies?.[slot] ?? definition.default;
-  return [
-    {
-      name,
-      config: entry.strategy_configs?.[slot],
-      configPath: `${path}.strategy_configs.${slot}`,
-      namePath: `${path}.strategies.${slot}`,
-    },
-  ];
+  const config = entry.strategy_configs?.[slot];
+  const configPath = `${path}.strategy_configs.${slot}`;
+  if (!Object.hasOwn(entry.strategies ?? {}, slot) && Object.keys(config ?? {}).length)
+    report({
+      severity: "warning",
+      code: "strategy.config_unpaired",
+      path: configPath,
+      message: `no strategy is named for "${slot}": its default "${name}" takes the config`,
+    });
+  return [{ name, config, configPath, namePath: `${path}.strategies.${slot}` }];
 };
 
 const pickMany = (entry: StageEntry, path: string, slot: string, definition: Many, report: Report): Pick[] => {
@@ -175,20 +185,22 @@ const pickMany = (entry: StageEntry, path: string, slot: string, definition: Man
         message: `"${name}" is not in the chain`,
         suggestion: nearest(name, order),
       });
-  return order
-    .map((name, i) => ({ name, config: configs[name], configPath: `${base}.${name}`, namePath: `${path}.chain_order.${slot}[${i}]` }))
-    .filter((item) => {
-      const known = Object.hasOwn(definition.strategies, item.name);
-      const names = Object.keys(definition.strategies);
-      if (!known)
-        report({
-          code: "chain.unknown_impl",
-          path: item.namePath,
-          message: `no item is named "${item.name}"`,
-          suggestion: nearest(item.name, names),
-        });
-      return known;
-    });
+  const names = Object.keys(definition.strategies);
+  const picked: Pick[] = [];
+  for (const [i, name] of order.entries()) {
+    const namePath = `${path}.chain_order.${slot}[${i}]`;
+    if (!names.includes(name))
+      report({ code: "chain.unknown_impl", path: namePath, message: `no item is named "${name}"`, suggestion: nearest(name, names) });
+    else if (order.indexOf(name) < i)
+      report({
+        severity: "warning",
+        code: "chain.order_unappliable",
+        path: namePath,
+        message: `"${name}" stands in the chain already: it runs once`,
+      });
+    else picked.push({ name, config: configs[name], configPath: `${base}.${name}`, namePath });
+  }
+  return picked;
 };
 
 /** Makes the strategy's function. A name that is not known, or waits for its host, gives way to the slot's default. */
@@ -221,8 +233,14 @@ const create = (
       message: `"${name}" needs the host's "${strategy?.needs}"; until it is there ${slot.kind === "one" ? `"${slot.default}" acts` : "it does nothing"}`,
     });
   const checked = check(strategy?.config ?? ANYTHING, strategy ? given : {});
-  for (const problem of checked.problems)
-    report({ code: problem.kind === "unknown" ? "strategy.config_unknown_key" : "strategy.config_invalid", ...told(configPath, problem) });
+  const takesNone = checked.problems.length > 0 && Object.keys(strategy?.config.shape).length === 0;
+  if (takesNone) report({ code: "strategy.config_dropped", path: configPath, message: `"${name}" takes no config` });
+  else
+    for (const problem of checked.problems)
+      report({
+        code: problem.kind === "unknown" ? "strategy.config_unknown_key" : "strategy.config_invalid",
+        ...told(configPath, problem),
+      });
   if ((!strategy || waits) && slot.kind === "one") {
     use = slot.default;
     strategy = strategies[use];

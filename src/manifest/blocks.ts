@@ -109,7 +109,7 @@ export const TOP: Fields = fields({
   stages: list(object({ about: "a stage" }), { about: "the stages, in order", default: [] }),
   tools: free("which tools there are"),
   host_selections: free("which of the host's own parts are used"),
-  subagents: list(object({ about: "an agent" }), { about: "agents that may be delegated to", default: [] }),
+  subagents: list(json({ about: "an agent" }), { about: "agents that may be delegated to", default: [] }),
   memory: free("where the memory lives"),
 });
 

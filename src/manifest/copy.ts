@@ -1,5 +1,5 @@
 /** A value from anywhere as JSON of our own: bounded, without cycles, and without the key that would reach a prototype. */
-import { ConfigError, type Finding } from "../contract/errors.ts";
+import { ConfigError, type Finding, type FindingCode } from "../contract/errors.ts";
 import type { Json } from "../contract/schema.ts";
 
 /** No environment of a person's comes near to these. */
@@ -19,7 +19,7 @@ export const copyOf = (given: unknown): Json => {
   const findings: Finding[] = [];
   const above = new Set<object>();
   let left = VALUES;
-  const wrong = (code: string, path: string, message: string): null => {
+  const wrong = (code: FindingCode, path: string, message: string): null => {
     findings.push({ severity: "error", code, path, message });
     if (findings.length === FINDINGS) throw new ConfigError(findings);
     return null;

@@ -22,8 +22,8 @@ export class EnvironmentManifest {
   /**
    * Takes a document of version "1.0" (also when it says none), "2.0" or "3.0" and brings it into the form of "3.0"; the input is not kept and
    * not changed. What a file may leave out is filled in, keys are put in order, unknown ones are kept. An unknown version is a finding and read as
-   * the last. Throws `ConfigError` with every finding when the form is wrong. With `strict: false` a stage entry of wrong form is left out and
-   * stands in `findings` instead.
+   * the last. Throws `ConfigError` with every finding when the form is wrong. With `strict: false` what is of wrong form is left out and stands in
+   * `findings` instead; what is no object, or has stages that are no list, is refused all the same.
    */
   static fromJSON(document: unknown, { strict = true }: { strict?: boolean } = {}): EnvironmentManifest {
     return new EnvironmentManifest(read(document, strict));

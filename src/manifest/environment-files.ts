@@ -1,8 +1,10 @@
 /** The files of one folder of environments, `ID.json`: only plain files right in it are ever touched. */
+
 import { constants, type Stats } from "node:fs";
 import { lstat, mkdir, open, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { ConfigError, type Finding } from "../contract/errors.ts";
+import type { FindingCode } from "../contract/findings.ts";
 import { nearest } from "../contract/nearest.ts";
 import type { JsonObject } from "../contract/schema.ts";
 import type { EnvironmentManifest } from "./document.ts";
@@ -10,7 +12,7 @@ import { IMPORT_LIMITS, textFindings } from "./import-check.ts";
 import { isObject } from "./json.ts";
 
 const ID = /^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$/;
-const refused = (code: string, path: string, message: string, suggestion?: string): ConfigError =>
+const refused = (code: FindingCode, path: string, message: string, suggestion?: string): ConfigError =>
   new ConfigError([{ severity: "error", code, path, message, suggestion }]);
 
 export class EnvironmentFiles {

@@ -1,5 +1,5 @@
 /** What is wrong with a document's form, at every level. Names of stages, slots and strategies, and their configs, are `compile`'s business. */
-import type { Finding } from "../contract/errors.ts";
+import { type Finding, type FindingCode, finding } from "../contract/findings.ts";
 import { check, type Fields, type Json, type JsonObject } from "../contract/schema.ts";
 import { ENTRY, EXTERNAL, HOST_SELECTIONS, MCP_SERVER, MEMORY, METADATA, SUBAGENT, TOOL_BINDING, TOOLS, TOP } from "./blocks.ts";
 import { below } from "./copy.ts";
@@ -11,8 +11,8 @@ const isList = (value: unknown): value is readonly Json[] => Array.isArray(value
 
 /** The codes of a block's findings: of an unknown key, which is kept, and of a value that is wrong. */
 interface Codes {
-  readonly unknown: string;
-  readonly invalid: string;
+  readonly unknown: FindingCode;
+  readonly invalid: FindingCode;
 }
 const FORM: Codes = { unknown: "manifest.unknown_key", invalid: "form.invalid" };
 
@@ -26,7 +26,7 @@ const block = (fields: Fields, value: Json | undefined, path: string, codes = FO
           : { severity: wrong, code: codes.invalid, path: at, message };
       })
     : [];
-const each = (value: Json | undefined, path: string, look: (item: Json, path: string) => Finding[]): Finding[] =>
+const each = (value: Json | undefined, path: string, look: (item: Json, path: string) => readonly Finding[]): Finding[] =>
   isList(value) ? value.flatMap((item, i) => look(item, below(path, i))) : [];
 
 /** A document that was read from JSON → all findings, each with its path in that document. */
@@ -41,7 +41,11 @@ export const formOf = (document: Json): Finding[] => {
     ...block(TOOLS, rest.tools, "tools"),
     ...(isObject(rest.tools) ? toolsForm(rest.tools) : []),
     ...block(HOST_SELECTIONS, rest.host_selections, "host_selections"),
-    ...each(rest.subagents, "subagents", (agent, path) => block(SUBAGENT, agent, path)),
+    ...each(rest.subagents, "subagents", (agent, path) =>
+      isObject(agent)
+        ? block(SUBAGENT, agent, path)
+        : [{ severity: "error", code: "subagent.malformed_entry", path, message: "must be an object" }],
+    ),
     ...block(MEMORY, rest.memory, "memory", { ...FORM, unknown: "memory.unknown_key" }),
   ];
 };
@@ -69,9 +73,7 @@ const entryForm = (entry: Json, path: string): Finding[] => {
 const toolsForm = ({ mcp_servers, external }: JsonObject): Finding[] => [
   ...each(mcp_servers, "tools.mcp_servers", (server, path) => [
     ...block(MCP_SERVER, server, path),
-    ...(isObject(server) && !server.name
-      ? [{ severity: "warning" as const, code: "tools.mcp_nameless", path, message: "has no name: it is left out" }]
-      : []),
+    ...(isObject(server) && !server.name ? [finding("tools.mcp_nameless", path, "has no name: it is left out")] : []),
   ]),
   ...each(external, "tools.external", (tool, path) =>
     isObject(tool) || typeof tool === "string"
@@ -87,7 +89,9 @@ export const versionText = (version: Json | undefined): string =>
     ? "1.0"
     : typeof version === "number" && Number.isInteger(version)
       ? version.toFixed(1)
-      : String(version);
+      : typeof version === "string"
+        ? version
+        : JSON.stringify(version);
 
 const versionForm = (version: Json | undefined): Finding[] => {
   const path = "version";

@@ -1,6 +1,7 @@
 export { type Artifact, artifactsOf, moduleOf, placeOf } from "./artifacts.ts";
 export { type BuildManifestOptions, buildManifest, buildManifestFor, type ManifestPreset } from "./build.ts";
 export { type CatalogueEntry, describePreset, presetCatalog } from "./catalogue.ts";
+export { manifestFindingsFor, type Target } from "./compat.ts";
 export { type Authored, defineManifest } from "./define.ts";
 export { type ChangeType, type Comparable, type DiffEntry, type DiffOptions, EnvironmentDiff } from "./diff.ts";
 export { EnvironmentManifest } from "./document.ts";
@@ -35,3 +36,4 @@ export { type Change, describeChanges } from "./semantic-diff.ts";
 export { MODEL, PIPELINE_SETTINGS } from "./settings.ts";
 export { type FromSnapshotOptions, fromSnapshot, type PipelineSnapshot, readSnapshot, type StageSnapshot, toSnapshot } from "./snapshot.ts";
 export type { EnvironmentSummary } from "./summary.ts";
+export { type ValidateOptions, validateManifest } from "./validate.ts";

@@ -1,5 +1,5 @@
 /** Older versions of the document → the current one. What is given stays as it is. */
-import type { Finding } from "../contract/errors.ts";
+import type { Finding, FindingCode } from "../contract/findings.ts";
 import type { ManifestDocument, StageEntry } from "../contract/manifest.ts";
 import { named, orderOf } from "./names.ts";
 import { entryOf, VERSION } from "./whole.ts";
@@ -11,6 +11,8 @@ interface Migrated {
   readonly document: ManifestDocument;
   /** What was done, each a warning. Paths are those of the given document. */
   readonly steps: readonly Finding[];
+  /** Of each entry its place in the given list; -1: it was added. */
+  readonly from: readonly number[];
 }
 
 /**
@@ -20,9 +22,9 @@ interface Migrated {
  */
 export const migrate = (given: ManifestDocument): Migrated => {
   const steps: Finding[] = [];
-  const step = (code: string, path: string, message: string) => void steps.push({ severity: "warning", code, path, message });
+  const step = (code: FindingCode, path: string, message: string) => void steps.push({ severity: "warning", code, path, message });
   const stages = given.stages.map((entry, i) => withoutMock(entry, `stages[${i}]`, step));
-  if (given.version !== "1.0" && given.version !== "2.0") return { document: { ...given, stages }, steps };
+  if (given.version !== "1.0" && given.version !== "2.0") return { document: { ...given, stages }, steps, from: stages.map((_, i) => i) };
   step("version.migrated", "version", `"${given.version}" is read as "${VERSION}"`);
   const whole = given.version === "1.0" ? stages.map(entryOf) : stages;
   const placed = whole.map((entry, i) => {
@@ -35,10 +37,14 @@ export const migrate = (given: ManifestDocument): Migrated => {
   const missing = ADDED.filter((name) => !placed.some((entry) => named(entry).name === name || entry.order === orderOf(name)));
   if (missing.length) step("stage.added", "stages", `the stages ${missing.join(", ")} are added as inactive`);
   const added = missing.map((name) => entryOf({ order: orderOf(name) ?? 0, name, active: false }));
-  return { document: { ...given, version: VERSION, stages: [...placed, ...added].sort((a, b) => a.order - b.order) }, steps };
+  const sorted = [...placed, ...added]
+    .map((entry, i) => ({ entry, from: i < placed.length ? i : -1 }))
+    .sort((a, b) => a.entry.order - b.entry.order);
+  const document = { ...given, version: VERSION, stages: sorted.map(({ entry }) => entry) };
+  return { document, steps, from: sorted.map(({ from }) => from) };
 };
 
-const withoutMock = (entry: StageEntry, path: string, step: (code: string, path: string, message: string) => void): StageEntry => {
+const withoutMock = (entry: StageEntry, path: string, step: (code: FindingCode, path: string, message: string) => void): StageEntry => {
   if (named(entry).name !== "api" || entry.strategies?.provider !== "mock") return entry;
   step("provider.legacy_mock", `${path}.strategies.provider`, '"mock" never answered: the provider is "anthropic"');
   const { provider: _, ...strategies } = entry.strategies;

@@ -1,10 +1,12 @@
 /** From what a file holds to a document of the current form. */
 import { ConfigError, type Finding } from "../contract/errors.ts";
 import type { ManifestDocument } from "../contract/manifest.ts";
-import type { Json } from "../contract/schema.ts";
+import type { JsonObject } from "../contract/schema.ts";
 import { copyOf } from "./copy.ts";
+import { withoutErrors } from "./drop.ts";
 import { formOf, isObject, versionText } from "./form.ts";
 import { migrate } from "./migrate.ts";
+import { softened } from "./severity.ts";
 import { arranged, wholeOf } from "./whole.ts";
 
 export interface Read {
@@ -13,24 +15,24 @@ export interface Read {
   readonly findings: readonly Finding[];
   /** Those of the findings that say what migrating did. */
   readonly steps: readonly Finding[];
+  /** Of each entry of the document its place in the list that was given; -1: migrating added it. */
+  readonly from: readonly number[];
 }
 
-/** See `EnvironmentManifest.fromJSON`. */
+/**
+ * What is of wrong form is left out: of an inactive entry in any case, of others with `strict: false`. Throws `ConfigError` with every finding
+ * otherwise, and for what is no manifest at all: no object, or with stages that are no list.
+ */
 export const read = (given: unknown, strict: boolean): Read => {
   const copy = copyOf(given);
-  const findings = formOf(copy);
-  const errors = findings.filter((f) => f.severity === "error");
-  const bad = new Set(errors.map((f) => /^stages\[(\d+)\]/.exec(f.path)?.[1]));
-  if (!isObject(copy) || (errors.length && (strict || bad.has(undefined)))) throw new ConfigError(findings);
-  const { document, steps } = migrate(wholeOf(withoutBad({ ...copy, version: versionText(copy.version) }, bad)));
-  return { document: arranged(document), findings: [...findings, ...steps], steps };
+  if (!isObject(copy)) throw new ConfigError(formOf(copy));
+  const { document: kept, findings, from: left } = withoutErrors(copy, look, wrong);
+  if (findings.some(({ severity, path }) => severity === "error" && (strict || path === "stages"))) throw new ConfigError(findings);
+  const { document, steps, from } = migrate(wholeOf({ ...kept, version: versionText(kept.version) } as Partial<ManifestDocument>));
+  return { document: arranged(document), findings: [...findings, ...steps], steps, from: from.map((i) => left[i] ?? -1) };
 };
-
-/** `formOf` has looked at it: what is left has the form of a document. */
-const withoutBad = (copy: { readonly [key: string]: Json }, bad: ReadonlySet<string | undefined>): Partial<ManifestDocument> => {
-  const document = copy as Partial<ManifestDocument>;
-  return document.stages ? { ...document, stages: document.stages.filter((_, i) => !bad.has(String(i))) } : document;
-};
+const look = (document: JsonObject): Finding[] => softened(formOf(document), document.stages);
+const wrong = ({ severity, code }: Finding): boolean => severity === "error" || code === "form.invalid";
 
 /**
  * A document of any version in the form of the newest, with what was done: each step a finding with the code `version.migrated`,

@@ -1,7 +1,21 @@
 /** The manifest's `model` and `pipeline` blocks: their keys, defaults and bounds, and the state keys that they set. */
 import type { Finding } from "../contract/errors.ts";
-import { check, type Fields, fields, flag, int, list, number, type Output, object, oneOf, text } from "../contract/schema.ts";
+import {
+  check,
+  type Fields,
+  fields,
+  flag,
+  int,
+  type JsonObject,
+  list,
+  number,
+  type Output,
+  object,
+  oneOf,
+  text,
+} from "../contract/schema.ts";
 import type { State } from "../contract/state.ts";
+import { below } from "./copy.ts";
 
 const word = text({ about: "a text at which the model stops" });
 export const MODEL = fields({
@@ -77,14 +91,17 @@ export const settingsOf = (
       findings.push({
         severity: p.kind === "unknown" ? unknownKeys : "error",
         code: p.kind === "unknown" ? "config.unknown_key" : "config.invalid",
-        path: [path, ...p.path].join("."),
+        path: p.path.reduce(below, path),
         message: p.message,
         suggestion: p.suggestion,
       });
     return checked.value;
   };
-  const m = read("model", MODEL, model);
-  const p = read("pipeline", PIPELINE_SETTINGS, pipeline);
+  // Older files have the model's settings inside the pipeline's; they count where the block `model` is empty.
+  const { model: inner, ...beside } = filled(pipeline) ? pipeline : {};
+  const older = !filled(model) && filled(inner);
+  const m = older ? read("pipeline.model", MODEL, inner) : read("model", MODEL, model);
+  const p = read("pipeline", PIPELINE_SETTINGS, older ? beside : pipeline);
   const settings = {
     ...modelState(m),
     maxIterations: p.max_iterations,
@@ -96,3 +113,6 @@ export const settingsOf = (
   };
   return { settings, name: p.name, findings };
 };
+
+const filled = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length > 0;

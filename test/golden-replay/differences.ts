@@ -10,6 +10,7 @@ import { manifestRules } from "./rules-manifests.ts";
 import { modelRules } from "./rules-model.ts";
 import { mutationRules } from "./rules-mutations.ts";
 import { turnRules } from "./rules-turn.ts";
+import { validationRules } from "./rules-validation.ts";
 import { builtRules, laterRules, workRules } from "./rules-work.ts";
 import type { Difference } from "./types.ts";
 
@@ -36,5 +37,5 @@ export interface RunDifference extends Rule<Recording> {
 export const differences: { readonly runs: readonly RunDifference[]; readonly model: readonly ModelDifference[] } = {
   // In this order: what rewrites counts and names comes before what looks at them.
   runs: [...laterRules, ...turnRules, ...modelRules, ...workRules, ...builtRules],
-  model: [...definitionRules, ...manifestRules, ...mutationRules, ...environmentRules],
+  model: [...definitionRules, ...manifestRules, ...mutationRules, ...environmentRules, ...validationRules],
 };

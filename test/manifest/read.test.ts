@@ -308,13 +308,13 @@ describe("what is refused", () => {
     assert.deepEqual(told(findings), ["config.invalid stages[1].model_override.max_tokens"]);
   });
 
-  test("read leniently, an entry of wrong form is left out and told; the others stay", () => {
+  test("read leniently, what is of wrong form is left out and told; what is around it stays", () => {
     const manifest = EnvironmentManifest.fromJSON(
       { ...minimal(), stages: [...minimal().stages, { name: "zzz", strategies: [] }] },
       { strict: false },
     );
     assert.deepEqual(told(manifest.findings), ["form.invalid stages[21].strategies"]);
-    assert.deepEqual(manifest.toJSON().stages, minimal().stages);
+    assert.deepEqual(manifest.toJSON().stages, [...minimal().stages, { name: "zzz" }]);
   });
 
   test("whatever it is given, it loads or tells a path, at once, and no prototype changes", () => {

@@ -47,6 +47,7 @@ const entry = (stage: (typeof STAGES)[number], order: number) => {
   return fc.record({
     order: fc.constant(order),
     name: fc.constant(stage.name),
+    config: fc.constant(stage.name === "api" ? { provider: "anthropic" } : {}),
     active: stage.required ? fc.constant(true) : fc.boolean(),
     strategies: fc.record(Object.fromEntries(of(false).map(([slot, names]) => [slot, fc.constantFrom(...names)])), { requiredKeys: [] }),
     chain_order: fc.record(Object.fromEntries(of(true).map(([slot, names]) => [slot, fc.shuffledSubarray([...names])])), {

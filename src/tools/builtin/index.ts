@@ -22,6 +22,8 @@ const BUILTINS = {
 } as const satisfies { [name: string]: (ledger: Ledger) => Tool };
 export type BuiltinName = keyof typeof BUILTINS;
 
+/** The names of the built-in tools. */
+export const BUILTIN_NAMES: readonly string[] = Object.keys(BUILTINS);
 const isBuiltin = (name: string): name is BuiltinName => Object.hasOwn(BUILTINS, name);
 
 /**
@@ -29,13 +31,12 @@ const isBuiltin = (name: string): name is BuiltinName => Object.hasOwn(BUILTINS,
  * `ConfigError` for a name that there is not.
  */
 export const builtinTools = ({ names }: { names?: readonly string[] } = {}): readonly Tool[] => {
-  const known = Object.keys(BUILTINS);
   const ledger = createLedger();
-  return (names ?? known).map((name, i) => {
+  return (names ?? BUILTIN_NAMES).map((name, i) => {
     if (isBuiltin(name)) return BUILTINS[name](ledger);
-    const message = `there is no built-in tool "${name}" (known: ${known.join(", ")})`;
+    const message = `there is no built-in tool "${name}" (known: ${BUILTIN_NAMES.join(", ")})`;
     throw new ConfigError([
-      { severity: "error", code: "tools.unknown_builtin", path: `names[${i}]`, message, suggestion: nearest(name, known) },
+      { severity: "error", code: "tools.unknown_builtin", path: `names[${i}]`, message, suggestion: nearest(name, BUILTIN_NAMES) },
     ]);
   });
 };
