@@ -1,6 +1,10 @@
 #!/usr/bin/env node
 /** `geny`: one file a command. */
 
-const [command, ...rest] = process.argv.slice(2);
-process.exitCode =
-  command === "providers" ? await (await import("./providers.ts")).run(rest) : await (await import("./run.ts")).run(process.argv.slice(2));
+const argv = process.argv.slice(2);
+const command = async () => {
+  if (argv[0] === "providers") return (await import("./providers.ts")).run(argv.slice(1));
+  if (argv[0] === "manifest") return (await import("./manifest.ts")).run(argv.slice(1));
+  return (await import("./run.ts")).run(argv);
+};
+process.exitCode = await command();

@@ -6,6 +6,7 @@ import { jsonOutput, type Output, terminalOutput } from "./output.ts";
 
 const HELP = `geny "TASK" — runs an agent over the current folder
 geny providers — what can answer here, and what it costs
+geny manifest — the pipeline as a file: new, check, describe, diff, migrate, edit
 
   --trace           show the 21 stages as they run: ran or bypassed and why, time, tokens, cost
   --json            print every event as one line of JSON

@@ -141,7 +141,19 @@ const checkRows =
 export const record = <T, const O extends Options<{ readonly [name: string]: NoInfer<T> }>>(
   item: Field<T, T, false>,
   o: O,
-): FieldOf<{ readonly [name: string]: T }, O> => make("object", () => v.pipe(plainObject, v.record(v.string(), item.schema)), o, { item });
+): FieldOf<{ readonly [name: string]: T }, O> => make("object", () => v.pipe(plainObject, v.rawTransform(checkValues(item))), o, { item });
+/** A record of valibot's passes over some keys, as "constructor". */
+const checkValues =
+  (item: Field): Parameters<typeof v.rawTransform<object, object>>[0] =>
+  ({ dataset, addIssue }) =>
+    Object.fromEntries(
+      Object.entries(dataset.value).map(([key, value]) => {
+        const checked = v.safeParse(item.schema, value);
+        for (const { message, path = [] } of checked.issues ?? [])
+          addIssue({ message, path: [{ type: "object", origin: "value", input: {}, key, value }, ...path] });
+        return [key, checked.output];
+      }),
+    );
 /** Any JSON value. */
 export const json = <const O extends Options<Json>>(o: O): FieldOf<Json, O> =>
   make("json", () => v.custom<Json>(isJson, "must be JSON"), o);

@@ -10,7 +10,7 @@ const PASSES = 8;
 /** The document without what stands at the paths, and the paths of all that went. A stage's name goes with its entry. */
 const without = (document: Json, paths: readonly string[]): { readonly document: Json; readonly gone: ReadonlySet<string> } => {
   const there = pathsOf(document);
-  const gone = new Set(paths.flatMap((path) => targets(path, there)));
+  const gone = new Set(paths.flatMap((path) => targets(path, there)).filter((path) => there.has(path)));
   const copy = (value: Json, path: string): Json => {
     if (Array.isArray(value)) return value.flatMap((item, i) => (gone.has(below(path, i)) ? [] : [copy(item, below(path, i))]));
     if (!isObject(value)) return value;
@@ -70,6 +70,7 @@ export const withoutErrors = <T extends { readonly stages?: unknown }>(
       document as Json,
       errors.map(({ path }) => path),
     );
+    if (cleared.gone.size === 0) break;
     document = cleared.document as unknown as T;
     from = from.filter((_, i) => !cleared.gone.has(`stages[${i}]`));
     errors = look(document).filter(wrong);

@@ -7,7 +7,7 @@ import { withoutErrors } from "./drop.ts";
 import { formOf, isObject, versionText } from "./form.ts";
 import { migrate } from "./migrate.ts";
 import { softened } from "./severity.ts";
-import { arranged, wholeOf } from "./whole.ts";
+import { arranged, VERSION, wholeOf } from "./whole.ts";
 
 export interface Read {
   readonly document: ManifestDocument;
@@ -28,7 +28,8 @@ export const read = (given: unknown, strict: boolean): Read => {
   if (!isObject(copy)) throw new ConfigError(formOf(copy));
   const { document: kept, findings, from: left } = withoutErrors(copy, look, wrong);
   if (findings.some(({ severity, path }) => severity === "error" && (strict || path === "stages"))) throw new ConfigError(findings);
-  const { document, steps, from } = migrate(wholeOf({ ...kept, version: versionText(kept.version) } as Partial<ManifestDocument>));
+  const version = copy.version !== undefined && kept.version === undefined ? VERSION : versionText(kept.version);
+  const { document, steps, from } = migrate(wholeOf({ ...kept, version } as Partial<ManifestDocument>));
   return { document: arranged(document), findings: [...findings, ...steps], steps, from: from.map((i) => left[i] ?? -1) };
 };
 const look = (document: JsonObject): Finding[] => softened(formOf(document), document.stages);

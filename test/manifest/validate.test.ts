@@ -200,6 +200,22 @@ describe("validateManifest tells", () => {
   });
 });
 
+test("a value is looked at under whatever key it stands", () => {
+  for (const key of ["constructor", "prototype", "toString", "hasOwnProperty", ""])
+    for (const group of ["strategies", "strategy_configs", "chain_order"])
+      assert.ok(
+        told(given({ stages: { cache: { [group]: { [key]: null } } } })).includes(`error form.invalid stages[4].${group}.${key}`),
+        key,
+      );
+  const odd = { toString: null, valueOf: [] };
+  const manifest = given({ version: odd as never, stages: { api: { config: { provider: odd } } }, tools: { built_in: [odd] } as never });
+  assert.deepEqual(told(manifest, { tools: [] }), [
+    "error form.invalid version",
+    "error form.invalid tools.built_in[0]",
+    "error config.invalid stages[5].config.provider",
+  ]);
+});
+
 test("all at once: the form, names, configs and blocks", () => {
   const manifest = given({
     model: { max_tokens: "x" } as never,
