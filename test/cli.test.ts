@@ -1,7 +1,7 @@
 /** The command line, as a process: what it prints, where, and how it ends. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -61,6 +61,23 @@ test("it counts right where there are more files than Glob shows", async () => {
   const { code, out, err } = await start(["How many TypeScript files are here?"], { cwd: place.dir }).ended;
   assert.equal(code, 0, err);
   assert.match(out, /There are 520 TypeScript files/);
+});
+
+test("it is right in a large folder too, where what tools said earlier is thinned out on the way", async () => {
+  await using place = await folder();
+  const deep = join(place.dir, "a".repeat(60), "b".repeat(60));
+  await mkdir(deep, { recursive: true });
+  for (let i = 0; i < 700; i++) await writeFile(join(deep, `${"file".repeat(10)}-${i}.ts`), "export {};\n");
+  await writeFile(join(place.dir, "a".repeat(60), "the largest one.ts"), "/** Adds. */\nexport const add = 1;\n".repeat(20_000));
+  const { code, out, err } = await start(["How many TypeScript files are here, and what does the largest one do?"], { cwd: place.dir })
+    .ended;
+  assert.equal(code, 0, err);
+  assert.match(out, /There are 701 TypeScript files/);
+  assert.match(out, /The largest is \S+\/the largest one\.ts, with 700000 bytes in 40000 lines/);
+  const kinds = await start(["How many files of each kind are here?"], { cwd: place.dir }).ended;
+  assert.match(kinds.out, /- \.ts: 701/, kinds.err);
+  const list = await start(["List the TypeScript files."], { cwd: place.dir }).ended;
+  assert.match(list.out, /There are 701 TypeScript files[\s\S]*and 641 more/, list.err);
 });
 
 test("with a key it asks the vendor, streams the answer to standard output, and counts the cost", async () => {

@@ -6,6 +6,8 @@ import { type Call, callOne, complaint, type Done, needs, type Plan } from "./pl
 type Tools = readonly string[];
 interface Found {
   readonly paths: readonly string[];
+  /** How many there are. More than `paths` where these are only some of them. */
+  readonly total: number;
   readonly skipped: number;
   readonly note: string;
   readonly error: string;
@@ -13,18 +15,30 @@ interface Found {
 const ignored = /(?:^|\/)(?:node_modules|dist|\.git)\//;
 /** How many files are read to compare them when nothing else can tell their sizes. */
 const mostReads = 30;
+/** Paths that one command line holds, and whose sizes the conversation bears. */
+const mostNamed = 200;
 
-/** All files of the kind: by Glob, and where that had more than it shows and there is a shell, by `find`. */
-function* listed(what: FileKind, dir: string, tools: Tools): Plan<Found> {
-  const found = yield* globbed(what, dir);
-  if (!/newest \d+ of \d+/i.test(found.note) || !tools.includes("Bash")) return found;
+/** Whether Glob had more than it shows, or the host has since thinned out what it showed. */
+const isPart = ({ note }: Pick<Found, "note">): boolean => /newest \d+ of \d+|characters left out/i.test(note);
+
+/** A command whose output has one line a file of the kind, in the order of `find`. */
+const finding = (what: FileKind, dir: string, act: string): string => {
   const names = what.extensions.map((ext) => `-name '*.${ext}'`).join(" -o ");
-  const command = `find ${shellQuoted(dir || ".")} \\( -name node_modules -o -name dist -o -name .git \\) -prune -o -type f ${names ? `\\( ${names} \\) ` : ""}-print`;
-  const result = yield* callOne("Bash", { command });
-  if (result.is_error) return found;
-  const paths = result.text.split("\n").filter((line) => line && !ignored.test(line));
-  return { paths: paths.sort(), skipped: 0, note: "", error: "" };
+  return `find ${shellQuoted(dir || ".")} \\( -name node_modules -o -name dist -o -name .git \\) -prune -o -type f ${names ? `\\( ${names} \\) ` : ""}${act}`;
+};
+
+/** The files of the kind by Glob; where that shows a part only and there is a shell, `find` counts them and gives the first `some`. */
+function* listed(what: FileKind, dir: string, tools: Tools, some: number): Plan<Found> {
+  const found = yield* globbed(what, dir);
+  if (!isPart(found) || !tools.includes("Bash")) return found;
+  const counted = yield* callOne("Bash", { command: finding(what, dir, "-print | wc -l") });
+  const total = Number.parseInt(counted.text, 10);
+  if (counted.is_error || Number.isNaN(total)) return found;
+  const shown = some ? yield* callOne("Bash", { command: finding(what, dir, `-print | sort | head -n ${some}`) }) : null;
+  const paths = (shown?.text ?? "").split("\n").filter(Boolean).map(here);
+  return { paths, total, skipped: 0, note: "", error: shown?.is_error ? complaint("Bash", shown) : "" };
 }
+const here = (path: string): string => path.replace(/^\.\//, "");
 
 function* globbed(what: FileKind, dir: string): Plan<Found> {
   const base = dir ? `${dir.replace(/\/$/, "")}/` : "";
@@ -44,8 +58,17 @@ function* globbed(what: FileKind, dir: string): Plan<Found> {
   const all = [...named].filter((path) => !folders.has(path) && !path.endsWith("/"));
   const paths = all.filter((path) => !ignored.test(path)).sort();
   const failed = results.find((result) => result.is_error);
-  const notes = all.length ? lines.filter((line) => !isPath(line) && !/^no (?:files?|match)/i.test(line)) : [];
-  return { paths, skipped: all.length - paths.length, note: notes.join(" "), error: failed ? complaint("Glob", failed) : "" };
+  const notes =
+    all.length || lines.some((line) => isPart({ note: line }))
+      ? lines.filter((line) => !isPath(line) && !/^no (?:files?|match)/i.test(line))
+      : [];
+  return {
+    paths,
+    total: paths.length,
+    skipped: all.length - paths.length,
+    note: notes.join(" "),
+    error: failed ? complaint("Glob", failed) : "",
+  };
 }
 
 const endings = (what: FileKind): string => joined(what.extensions.map((ext) => `*.${ext}`));
@@ -57,40 +80,52 @@ function countLine(what: FileKind, dir: string, found: Found): string {
     what.extensions.length ? endings(what) : "",
     found.skipped ? `leaving out ${found.skipped} in node_modules, dist or .git` : "not counting node_modules and dist",
   ];
-  const line = `There ${found.paths.length === 1 ? "is" : "are"} ${kindWords(what, found.paths.length)} ${where} (${which.filter(Boolean).join("; ")}).`;
+  const least = isPart(found) ? "at least " : "";
+  const line = `There ${found.total === 1 ? "is" : "are"} ${least}${kindWords(what, found.total)} ${where} (${which.filter(Boolean).join("; ")}).`;
   return line + (found.note ? ` Glob added: ${found.note}` : "") + (found.error ? ` This may not be all: ${found.error}` : "");
 }
 
 export function* countFiles(task: { what: FileKind; dir: string; count: boolean; largest: boolean }, tools: Tools): Plan<Done> {
   if (!tools.includes("Glob")) return needs("Glob", "count files");
-  const found = yield* listed(task.what, task.dir, tools);
-  if (found.error && !found.paths.length) return { ok: false, text: found.error };
+  const found = yield* listed(task.what, task.dir, tools, 0);
+  if (found.error && !found.total) return { ok: false, text: found.error };
   const line = countLine(task.what, task.dir, found);
-  if (!task.largest || !found.paths.length) return { ok: true, text: line };
-  const largest = yield* describeLargest(found.paths, tools);
+  if (!task.largest || !found.total) return { ok: true, text: line };
+  const byShell = tools.includes("Bash") && (found.paths.length < found.total || found.total > mostNamed);
+  const largest = byShell ? yield* largestByFind(task.what, task.dir, tools) : yield* describeLargest(found.paths, tools);
   return { ok: largest.ok, text: `${line}\n${largest.text}` };
 }
 
+const kindOf = (path: string): string => {
+  const ext = /[^/]\.(\w+)$/.exec(path)?.[1];
+  return ext ? `.${ext}` : "no extension";
+};
+/** The same in a shell: a line for each kind, its count before it. */
+const KINDS = "sed -E -e 's#^.*[^/]\\.([A-Za-z0-9_]+)$#.\\1#' -e t -e 's#^.*$#no extension#' | sort | uniq -c";
+
 export function* countKinds(dir: string, tools: Tools): Plan<Done> {
   if (!tools.includes("Glob")) return needs("Glob", "count files");
-  const found = yield* listed({ label: "", extensions: [] }, dir, tools);
-  if (found.error && !found.paths.length) return { ok: false, text: found.error };
+  const any: FileKind = { label: "", extensions: [] };
+  const found = yield* listed(any, dir, tools, 0);
+  if (found.error && !found.total) return { ok: false, text: found.error };
   const counts = new Map<string, number>();
-  for (const path of found.paths) {
-    const ext = /[^/]\.(\w+)$/.exec(path)?.[1];
-    const name = ext ? `.${ext}` : "no extension";
-    counts.set(name, (counts.get(name) ?? 0) + 1);
+  if (found.paths.length === found.total) for (const path of found.paths) counts.set(kindOf(path), (counts.get(kindOf(path)) ?? 0) + 1);
+  else {
+    const counted = yield* callOne("Bash", { command: finding(any, dir, `-print | ${KINDS}`) });
+    if (counted.is_error) return { ok: false, text: `${countLine(any, dir, found)} ${complaint("Bash", counted)}` };
+    for (const [, n, name = ""] of counted.text.matchAll(/^\s*(\d+) (.+)$/gm)) counts.set(name, Number(n));
   }
   const rows = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).map(([name, n]) => `- ${name}: ${n}`);
-  return { ok: true, text: [countLine({ label: "", extensions: [] }, dir, found), ...rows].join("\n") };
+  return { ok: true, text: [countLine(any, dir, found), ...rows].join("\n") };
 }
 
+const mostShown = 60;
 export function* listFiles(what: FileKind, dir: string, tools: Tools): Plan<Done> {
   if (!tools.includes("Glob")) return needs("Glob", "list files");
-  const found = yield* listed(what, dir, tools);
+  const found = yield* listed(what, dir, tools, mostShown);
   if (found.error && !found.paths.length) return { ok: false, text: found.error };
-  const shown = found.paths.slice(0, 60).map((path) => `- ${path}`);
-  const more = found.paths.length > 60 ? [`and ${found.paths.length - 60} more`] : [];
+  const shown = found.paths.slice(0, mostShown).map((path) => `- ${path}`);
+  const more = found.total > shown.length ? [`and ${found.total - shown.length} more`] : [];
   return { ok: true, text: [countLine(what, dir, found), ...shown, ...more].join("\n") };
 }
 
@@ -107,28 +142,29 @@ interface Size {
 }
 const shellQuoted = (path: string): string => (/^[\w./@+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
 
-/** Sizes by `wc`, in batches that a command line holds. Empty, with a reason, when it did not work. */
+/** Sizes by `wc`. Empty, with a reason, when it did not work. */
 function* sizesByShell(paths: readonly string[]): Plan<{ readonly sizes: readonly Size[]; readonly note: string }> {
-  const batches: Call[] = [];
-  for (let at = 0; at < paths.length; at += 200) {
-    batches.push({
-      name: "Bash",
-      input: {
-        command: `wc -lc -- ${paths
-          .slice(at, at + 200)
-          .map(shellQuoted)
-          .join(" ")}`,
-      },
-    });
-  }
-  const results = yield batches;
+  const result = yield* callOne("Bash", { command: `wc -lc -- ${paths.map(shellQuoted).join(" ")}` });
   const names = new Set(paths);
-  const rows = results.flatMap((result) => [...result.text.matchAll(/^\s*(\d+)\s+(\d+)\s+(.+)$/gm)]);
-  const sizes = rows
-    .map(([, lines, size, path = ""]) => ({ path, size: Number(size), lines: Number(lines) }))
-    .filter(({ path }) => names.has(path));
-  const failed = results.find((result) => result.is_error);
-  return { sizes, note: failed ? complaint("Bash", failed) : "" };
+  const sizes = sizesIn(result.text).filter(({ path }) => names.has(path));
+  return { sizes, note: result.is_error ? complaint("Bash", result) : "" };
+}
+const sizesIn = (text: string): readonly Size[] =>
+  [...text.matchAll(/^\s*(\d+)\s+(\d+)\s+(.+)$/gm)].map(([, lines, size, path = ""]) => ({
+    path: here(path),
+    size: Number(size),
+    lines: Number(lines),
+  }));
+
+/** The sums that `wc` adds have no path. */
+const LARGEST = "-exec wc -lc {} + | grep -v '^ *[0-9]* *[0-9]* total$' | sort -k2,2nr | head -n 1";
+
+/** Where there are too many to name them. */
+function* largestByFind(what: FileKind, dir: string, tools: Tools): Plan<Done> {
+  const result = yield* callOne("Bash", { command: finding(what, dir, LARGEST) });
+  const [first] = sizesIn(result.text);
+  if (result.is_error || !first) return { ok: false, text: complaint("Bash", result) };
+  return yield* described(first, "", tools);
 }
 
 const byteOrder = (a: Size, b: Size): number => b.size - a.size || (a.path < b.path ? -1 : 1);
@@ -139,18 +175,20 @@ function* describeLargest(paths: readonly string[], tools: Tools): Plan<Done> {
     const { sizes, note: problem } = yield* sizesByShell(paths);
     note = problem;
     const [first] = [...sizes].sort(byteOrder);
-    if (first) {
-      const head = `The largest is ${first.path}, with ${plural(first.size, "byte")} in ${plural(first.lines, "line")}.`;
-      const partial = sizes.length < paths.length ? ` (I know the size of ${sizes.length} of the ${paths.length}. ${note})` : "";
-      if (!tools.includes("Read")) return { ok: false, text: `${head}${partial} ${needs("Read", "say what it does").text}` };
-      const body = yield* describeFile(first.path, first.lines);
-      return { ok: body.ok, text: `${head}${partial}\n${body.text}` };
-    }
+    const partial = sizes.length < paths.length ? ` (I know the size of ${sizes.length} of the ${paths.length}. ${note})` : "";
+    if (first) return yield* described(first, partial, tools);
   }
   if (!tools.includes("Read"))
     return { ok: false, text: `${note} I cannot compare their sizes: neither Bash nor Read is of use here.`.trim() };
   const read = yield* largestByReading(paths);
   return { ok: read.ok, text: [note, read.text].filter(Boolean).join("\n") };
+}
+
+function* described({ path, size, lines }: Size, partial: string, tools: Tools): Plan<Done> {
+  const head = `The largest is ${path}, with ${plural(size, "byte")} in ${plural(lines, "line")}.${partial}`;
+  if (!tools.includes("Read")) return { ok: false, text: `${head} ${needs("Read", "say what it does").text}` };
+  const body = yield* describeFile(path, lines);
+  return { ok: body.ok, text: `${head}\n${body.text}` };
 }
 
 function* largestByReading(paths: readonly string[]): Plan<Done> {
