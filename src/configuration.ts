@@ -5,12 +5,13 @@ import type { Finding } from "./contract/errors.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import type { JsonObject } from "./contract/schema.ts";
 import type { Services } from "./contract/services.ts";
-import { compile } from "./engine/compile.ts";
 import type { BoundStage, Placed, Plan } from "./engine/plan.ts";
 import { type Hook, hooked } from "./hooks.ts";
-import { type Settings, settingsOf } from "./manifest/settings.ts";
+import type { Settings } from "./manifest/settings.ts";
+import { examine } from "./manifest/validate.ts";
 import { type Primary, primaryOf } from "./primary.ts";
-import type { Wiring } from "./services.ts";
+import { inForce } from "./runtime.ts";
+import { toolNames, type Wiring } from "./services.ts";
 import { api } from "./stages/06-api.ts";
 import { pricedBy } from "./stages/07-token/calculators.ts";
 
@@ -38,13 +39,13 @@ export interface Configuration extends Blueprint {
 
 /** What comes out of a blueprint. Stages that are as they were `before` stay the same, with what their strategies remember. */
 export const configure = ({ document, places, hooks }: Blueprint, wiring: Wiring, before?: Configuration): Configuration => {
-  const { settings, findings } = settingsOf(document.model, document.pipeline, "error");
   const primary = primaryOf(document, wiring.api);
   const priced = pricedIn(document);
   const same = before?.wiring === wiring && isDeepStrictEqual([before.primary, pricedIn(before.document)], [primary, priced]);
   const services = same ? before.services : wiring.servicesFor(primary, (list) => pricedBy(priced, list));
   const known = places.map((placed) => (placed.stage === api ? { ...placed, stage: wiring.api } : placed));
-  const compiled = compile({ entries: document.stages, places: known, services, unknownKeys: "error" });
+  const tools = toolNames(inForce(wiring.runtime));
+  const { settings, findings, ...compiled } = examine(document, { places: known, services, unknownKeys: "error", tools });
   const mine = { document, places, hooks };
   const stages = (some: readonly BoundStage[]) =>
     some.map((bound) => (same && kept(mine, before, bound)) || { ...bound, stage: hooked(bound.stage, about(hooks, bound), services.log) });
@@ -61,7 +62,7 @@ export const configure = ({ document, places, hooks }: Blueprint, wiring: Wiring
     plan: { setup: stages(setup), loop: stages(loop), surface: stages(surface) },
     layers,
     told: overridesTold(layers),
-    findings: [...findings, ...compiled.findings],
+    findings,
   };
 };
 

@@ -1,49 +1,50 @@
-/** From what a host gives to the document that a pipeline is made of, and all that is said of it. */
-import { ConfigError, type Finding } from "./contract/errors.ts";
+/** From what a host gives to the manifest that a pipeline is made of, and what is said of it. */
+import type { Finding } from "./contract/errors.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
-import type { Services } from "./contract/services.ts";
 import { offline } from "./engine/offline.ts";
 import type { Placed } from "./engine/plan.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
-import { within, withoutErrors } from "./manifest/drop.ts";
+import { type Cleared, within, withoutErrors } from "./manifest/drop.ts";
 import { named } from "./manifest/names.ts";
 import { examine, placesWith, readAny } from "./manifest/validate.ts";
 import { pipelineFindings } from "./options.ts";
 import type { PipelineOptions } from "./pipeline.ts";
-import { toolNames } from "./services.ts";
-import { api } from "./stages/06-api.ts";
 
 export interface Loaded {
-  /** As it was given. */
+  /** With `strict: false` without what is wrong. */
   readonly manifest: EnvironmentManifest;
-  /** Each entry under its stage's own name; with `strict: false` without what is wrong. */
+  /** The same, each entry under its stage's own name. */
   readonly document: ManifestDocument;
   /** Stage 6 as it is without the host's providers: those may change. */
   readonly places: readonly Placed[];
-  /** Everything there is to say of it. Throws `ConfigError` when one is an error and the load is strict. */
-  findings(services: Services): readonly Finding[];
+  /** Of the options, of the manifest's form, and of what was dropped; with paths in what was given. */
+  readonly findings: readonly Finding[];
+  /** Of each entry of the manifest its place in the list that was given. */
+  readonly from: readonly number[];
 }
 
 /** Throws `ConfigError` for what is no manifest at all. */
 export const load = (options: PipelineOptions): Loaded => {
-  const strict = options.strict !== false;
-  const providers = Object.keys(options.providers ?? {});
-  const { places, findings } = placesWith({ stages: options.stages, providers });
-  const given = { places, unknownKeys: options.unknownKeys, tools: toolNames(options) };
+  const { places, findings } = placesWith({ stages: options.stages });
   const read = readAny(options.manifest);
-  const look = (document: ManifestDocument) => examine(document, { ...given, services: offline(options.host) }).findings;
-  const cleared = strict ? undefined : withoutErrors(read.document, look);
-  const document = cleared?.document ?? read.document;
+  const cleared = options.strict === false ? clearedOf(read.document, options) : undefined;
+  const dropped = cleared?.findings.filter(({ severity }) => severity === "error") ?? [];
+  const asGiven = options.manifest instanceof EnvironmentManifest && dropped.length === 0 ? options.manifest : undefined;
+  const manifest = asGiven ?? EnvironmentManifest.fromJSON(cleared?.document ?? read.document);
+  const whole = manifest.toJSON();
   return {
-    manifest:
-      options.manifest instanceof EnvironmentManifest && strict ? options.manifest : EnvironmentManifest.fromJSON(document, { strict }),
-    document: { ...document, stages: document.stages.map(named) },
-    places: places.map((p) => (p.stage.name === "api" && !Object.hasOwn(options.stages ?? {}, "api") ? { ...p, stage: api } : p)),
-    findings(services) {
-      const found = cleared?.findings ?? examine(document, { ...given, services }).findings;
-      const all = [...pipelineFindings(options), ...findings, ...read.findings, ...within(read.from, found)];
-      if (strict && all.some((f) => f.severity === "error")) throw new ConfigError(all);
-      return all;
-    },
+    manifest,
+    document: { ...whole, stages: whole.stages.map(named) },
+    places,
+    findings: [...pipelineFindings(options), ...findings, ...read.findings, ...within(read.from, dropped)],
+    from: cleared?.from.map((i) => read.from[i] ?? -1) ?? read.from,
   };
+};
+
+const clearedOf = (
+  document: ManifestDocument,
+  { stages, providers = {}, host, unknownKeys }: PipelineOptions,
+): Cleared<ManifestDocument> => {
+  const { places } = placesWith({ stages, providers: Object.keys(providers) });
+  return withoutErrors(document, (left) => examine(left, { places, services: offline(host), unknownKeys }).findings);
 };

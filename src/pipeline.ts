@@ -1,7 +1,7 @@
 /** The composition root: a manifest and what only a host can give become a pipeline that runs turns. */
 import { type ChangeOptions, Changes } from "./changes.ts";
 import { type Resolved, resolve } from "./channels.ts";
-import { type Configuration, configure } from "./configuration.ts";
+import { configure } from "./configuration.ts";
 import { asError, ConfigError, type Finding, GenyExecutorError, PipelineError } from "./contract/errors.ts";
 import type { PipelineEvent } from "./contract/events.ts";
 import type { HitlDecision, HitlRequest } from "./contract/host.ts";
@@ -18,17 +18,16 @@ import { runTurn } from "./engine/run.ts";
 import { load } from "./load.ts";
 import { placeOf } from "./manifest/artifacts.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
+import { within } from "./manifest/drop.ts";
 import { introspectStage, type StageIntrospection } from "./manifest/introspect.ts";
-import { examine } from "./manifest/validate.ts";
 import { PipelineMutator } from "./mutator.ts";
-import { checkRun, type ModelOverrides, overrideFindings, overridesOf, pipelineFindings } from "./options.ts";
+import { checkRun, type ModelOverrides, overrideFindings, overridesOf } from "./options.ts";
 import { type OutputSchema, outputOf } from "./output.ts";
 import { providerPool } from "./pool.ts";
 import { providerOf } from "./primary.ts";
 import { bill, type RunResult, resultOf } from "./result.ts";
 import type { Parts } from "./runtime.ts";
 import { type Environment, type Lasting, lasting, toolsOf, wire } from "./services.ts";
-import { api } from "./stages/06-api.ts";
 import { streamOf } from "./stream.ts";
 import { openTurn, type Turn } from "./turn.ts";
 
@@ -72,18 +71,17 @@ export class Pipeline implements AsyncDisposable {
   readonly #manifest: EnvironmentManifest;
   readonly #stays: Lasting;
   readonly #bus: Bus;
-  /** What the options and the manifest's form have that is no error. */
+  /** Of the options, the manifest's form, and what was dropped. */
   readonly #found: readonly Finding[];
-  /** As the pipeline was made. */
-  readonly #first: Configuration;
   readonly #running = new Set<AbortController>();
   #closed = false;
 
   /** Throws `ConfigError` with all findings. Missing credentials are no error here; they are one at first use. */
   constructor(options: PipelineOptions) {
-    const { manifest, document, places, findings } = load(options);
+    const { manifest, document, places, findings, from } = load(options);
     this.#options = options;
     this.#manifest = manifest;
+    this.#found = findings;
     this.#stays = lasting(options);
     const { clock, log } = this.#stays;
     this.#bus = createBus(clock, log);
@@ -92,18 +90,21 @@ export class Pipeline implements AsyncDisposable {
     const wiring = wire(runtime, toolsOf(options, document.tools, log), pool, this.#stays);
     const tell = (type: string, data: JsonObject) => this.#bus.publish(type, "", 0, { runId: "", sessionId: "" }, data);
     this.changes = new Changes(configure({ document, places, hooks: [] }, wiring), this.#stays, tell);
-    this.#first = this.changes.now;
-    this.#found = findings(this.#first.services);
+    const all = [...findings, ...within(from, this.#told())];
+    if (options.strict !== false && all.some(({ severity }) => severity === "error")) throw new ConfigError(all);
   }
 
-  /** What is noteworthy of the manifest; with `strict: false` also its errors: what they name was dropped, and the default acts. */
+  /**
+   * What is noteworthy of the manifest as it stands; with `strict: false` also the errors of the one that was given: what they name was dropped,
+   * and the default acts.
+   */
   get findings(): readonly Finding[] {
-    const { now } = this.changes;
-    if (now === this.#first) return this.#found;
-    const { document, services, wiring } = now;
-    const places = now.places.map((placed) => (placed.stage === api ? { ...placed, stage: wiring.api } : placed));
-    const given = { places, services, unknownKeys: this.#options.unknownKeys, tools: wiring.registry.names() };
-    return [...pipelineFindings(this.#options), ...examine(document, given).findings];
+    const known = new Set(this.#found.map(({ code, path }) => `${code} ${path}`));
+    return [...this.#found, ...this.#told().filter(({ code, path }) => !known.has(`${code} ${path}`))];
+  }
+  #told(): readonly Finding[] {
+    const { unknownKeys: severity = "warning" } = this.#options;
+    return this.changes.now.findings.map((f) => (f.code === "config.unknown_key" ? { ...f, severity } : f));
   }
 
   /** A pipeline from a manifest or its plain JSON. Throws `ConfigError` with all findings. */

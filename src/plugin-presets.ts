@@ -11,7 +11,7 @@ import { lstat, readdir, readFile, realpath } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigError, type Finding } from "./contract/errors.ts";
-import type { FindingCode } from "./contract/findings.ts";
+import { finding } from "./contract/findings.ts";
 import type { JsonObject } from "./contract/schema.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
 import { documentIn } from "./manifest/environment-files.ts";
@@ -56,19 +56,14 @@ export const discoverPresets = async ({ from }: { readonly from: string }): Prom
       if (!other) presets.set(preset.name, preset);
       else
         findings.push(
-          invalid(`${name}: presets.${preset.name}`, `${other.package} brings a preset of that name already`, "preset.duplicate"),
+          finding("preset.duplicate", `${name}: presets.${preset.name}`, `${other.package} brings a preset of that name already`),
         );
     }
   }
   return { presets: [...presets.values()], findings };
 };
 
-const invalid = (path: string, message: string, code: FindingCode = "preset.invalid"): Finding => ({
-  severity: "error",
-  code,
-  path,
-  message,
-});
+const invalid = (path: string, message: string): Finding => finding("preset.invalid", path, message);
 const findingsOf = (error: unknown, at: string): Finding[] =>
   error instanceof ConfigError
     ? error.findings.map((f) => ({ ...f, path: f.path ? `${at}: ${f.path}` : at }))

@@ -98,7 +98,7 @@ export const FINDINGS = {
   },
   "preset.unknown": { severity: "error", about: "No preset has that name.", own: true },
   "preset.invalid": { severity: "error", about: "A preset, or its name, is of the wrong form.", own: true },
-  "preset.duplicate": { severity: "error", about: "Two presets have one name.", own: true },
+  "preset.duplicate": { severity: "warning", about: "Two presets have one name. The one that was there first stays.", own: true },
   "preset.reserved": { severity: "error", about: "A preset has the name of one that is always there.", own: true },
   "environment.not_found": { severity: "error", about: "The folder has no environment of that id.", own: true },
   "environment.not_a_file": { severity: "error", about: "Under that id stands no plain file.", own: true },

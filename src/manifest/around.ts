@@ -3,7 +3,7 @@ import { type Finding, finding } from "../contract/findings.ts";
 import type { ManifestDocument } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
 import type { JsonObject } from "../contract/schema.ts";
-import { isObject } from "./form.ts";
+import { isObject } from "./json.ts";
 
 export interface Names {
   /** Who can answer. */

@@ -5,7 +5,7 @@ import { nearest } from "../contract/nearest.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import { below } from "./copy.ts";
 import { within } from "./drop.ts";
-import { isObject } from "./form.ts";
+import { isObject } from "./json.ts";
 import { named, orderOf } from "./names.ts";
 import { RELEASES } from "./releases.ts";
 import { readAny } from "./validate.ts";

@@ -2,7 +2,7 @@
 import type { Finding } from "../contract/findings.ts";
 import type { Json } from "../contract/schema.ts";
 import { below } from "./copy.ts";
-import { isObject } from "./form.ts";
+import { isObject } from "./json.ts";
 
 /** Dropping one thing may show the next; so often at most. */
 const PASSES = 8;

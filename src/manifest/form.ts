@@ -3,10 +3,10 @@ import { type Finding, type FindingCode, finding } from "../contract/findings.ts
 import { check, type Fields, type Json, type JsonObject } from "../contract/schema.ts";
 import { ENTRY, EXTERNAL, HOST_SELECTIONS, MCP_SERVER, MEMORY, METADATA, SUBAGENT, TOOL_BINDING, TOOLS, TOP } from "./blocks.ts";
 import { below } from "./copy.ts";
+import { isObject } from "./json.ts";
 import { stageNamed } from "./names.ts";
 import { MODEL } from "./settings.ts";
 
-export const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
 const isList = (value: unknown): value is readonly Json[] => Array.isArray(value);
 
 /** The codes of a block's findings: of an unknown key, which is kept, and of a value that is wrong. */

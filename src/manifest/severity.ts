@@ -1,7 +1,7 @@
 /** An entry that is not active never keeps a manifest from loading. */
 import { FINDINGS, type Finding } from "../contract/findings.ts";
 import type { Json } from "../contract/schema.ts";
-import { isObject } from "./form.ts";
+import { isObject } from "./json.ts";
 
 const ENTRY = /^stages\[(\d+)\]/;
 

@@ -60,7 +60,7 @@ export const readAny = (manifest: unknown): Read => {
 export const placesWith = ({ stages = {}, providers = [] }: Pick<ValidateOptions, "stages" | "providers">) => {
   const findings: Finding[] = [];
   const names = PLACES.map(({ stage }) => stage.name);
-  const own = new Map<string, Stage>([["api", apiWith(providers)]]);
+  const own = new Map<string, Stage>(providers.length ? [["api", apiWith(providers)]] : []);
   for (const [name, given] of Object.entries(stages)) {
     const path = `options.stages.${name}`;
     if (!names.includes(name))
