@@ -1,27 +1,21 @@
 /** Anthropic's Messages API: text, thinking, tools, images, documents, caching, structured output; streamed and not. */
-import { APIError } from "../contract/errors.ts";
 import type { Provider } from "../contract/provider.ts";
+import { type AccountOptions, headersWith, keysOf, needKey, transportOf } from "./account.ts";
 import { bodyOf } from "./anthropic-body.ts";
 import { failureOf, refusedField } from "./anthropic-errors.ts";
 import { sayMessage, streamReader } from "./anthropic-events.ts";
 import { capabilities } from "./capabilities.ts";
-import { type ProviderCredentials, secretsOf } from "./credentials.ts";
 import { count, isObject, list, object, text } from "./json.ts";
+import type { Listing } from "./listing.ts";
 import { resolveAlias } from "./models.ts";
 import { contextWindow } from "./pricing.ts";
-import { type ProviderTimeouts, timeoutsOf } from "./timeouts.ts";
-import { type Listing, wireProvider } from "./wire.ts";
+import { type Outgoing, wireProvider } from "./wire.ts";
 
-export interface AnthropicOptions extends Pick<ProviderCredentials, "apiKey" | "authToken" | "baseUrl" | "defaultHeaders" | "extras"> {
+export interface AnthropicOptions extends AccountOptions {
   /** Else `extras.api_version`, else "2026-10-21": the key goes as a bearer token, no sampling parameters. "2023-06-01": x-api-key. */
   readonly apiVersion?: string | undefined;
   /** Names for the anthropic-beta header. Else `extras.betas`. */
   readonly betas?: readonly string[] | undefined;
-  readonly fetch?: typeof globalThis.fetch | undefined;
-  readonly timeouts?: Partial<ProviderTimeouts> | undefined;
-  /** Milliseconds that the vendor may be silent, in place of `timeouts`. Default: those hold. */
-  readonly timeoutMs?: number | undefined;
-  readonly userAgent?: string | undefined;
 }
 
 const LEGACY = "2023-06-01";
@@ -48,9 +42,7 @@ export const anthropic = (options: AnthropicOptions = {}): Provider => {
       supports_prompt_caching: true,
       drops: sampling ? [] : ["temperature", "top_p", "top_k"],
     }),
-    timeouts: timeoutsOf(options.timeouts),
-    timeoutMs: options.timeoutMs,
-    fetch: options.fetch,
+    ...transportOf(options),
     requestIdHeader: "request-id",
     window: contextWindow,
     address: () => addressOf(options),
@@ -65,7 +57,6 @@ export const anthropic = (options: AnthropicOptions = {}): Provider => {
     whole: sayMessage,
     failure: failureOf,
     drift: refusedField,
-    secrets: () => secretsOf(options),
   });
 };
 
@@ -87,34 +78,15 @@ const modelsAt = (url: string, headers: Listing["headers"]): Listing => ({
 
 const addressOf = ({ baseUrl }: AnthropicOptions): string => (baseUrl || "https://api.anthropic.com").replace(/\/+$/, "");
 
-/** As a header bears them: without the line break that a key read from a file has. */
-const keysOf = ({ apiKey, authToken }: AnthropicOptions): { readonly key: string; readonly token: string } => ({
-  key: apiKey?.trim() ?? "",
-  token: authToken?.trim() ?? "",
-});
-
-const headersOf = (options: AnthropicOptions, version: string): { readonly [name: string]: string } => {
+const headersOf = (options: AnthropicOptions, version: string): Outgoing["headers"] => {
   const { key, token } = keysOf(options);
-  const own: { [name: string]: string } = {};
-  for (const [name, value] of Object.entries(options.defaultHeaders ?? {})) own[name.toLowerCase()] = value;
-  if (!key && !token && !own.authorization && !own["x-api-key"])
-    throw new APIError(
-      "anthropic has no credentials. Give `apiKey` (or `authToken`), or set ANTHROPIC_API_KEY for `CredentialBundle.fromEnvironment()`.",
-      {
-        code: "exec.api.no_client",
-        details: { provider: NAME },
-      },
-    );
-  const betas = [...(options.betas ?? list(options.extras?.betas).map(text)), ...(own["anthropic-beta"] ? [own["anthropic-beta"]] : [])];
-  return {
-    accept: "application/json",
-    "content-type": "application/json",
-    "user-agent": options.userAgent ?? "geny-executor",
+  const headers = headersWith(options, {
     "anthropic-version": version,
     ...(key && version === LEGACY ? { "x-api-key": key } : {}),
     ...(key && version !== LEGACY ? { authorization: `Bearer ${key}` } : {}),
     ...(token && (version === LEGACY || !key) ? { authorization: `Bearer ${token}` } : {}),
-    ...own,
-    ...(betas.length ? { "anthropic-beta": betas.join(",") } : {}),
-  };
+  });
+  const own = headers["anthropic-beta"];
+  const betas = [...(options.betas ?? list(options.extras?.betas).map(text)), ...(own ? [own] : [])];
+  return needKey(NAME, betas.length ? { ...headers, "anthropic-beta": betas.join(",") } : headers, ["authorization", "x-api-key"]);
 };

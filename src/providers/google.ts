@@ -1,24 +1,18 @@
 /** Google's Gemini API: text, thinking with its signatures, tools, images, documents, structured output; streamed and not. */
-import { APIError } from "../contract/errors.ts";
 import type { ModelRequest, Provider } from "../contract/provider.ts";
+import { type AccountOptions, headersWith, keysOf, needKey, transportOf } from "./account.ts";
 import { capabilities } from "./capabilities.ts";
-import { type ProviderCredentials, secretsOf } from "./credentials.ts";
 import { bodyOf } from "./google-body.ts";
 import { failureOf, REQUEST_ID, refusedField } from "./google-errors.ts";
 import { sayAnswer, streamReader } from "./google-events.ts";
 import { count, isObject, object, text } from "./json.ts";
+import type { Listing } from "./listing.ts";
 import { contextWindow } from "./pricing.ts";
-import { type ProviderTimeouts, timeoutsOf } from "./timeouts.ts";
-import { type Listing, wireProvider } from "./wire.ts";
+import { type Outgoing, wireProvider } from "./wire.ts";
 
-export interface GoogleOptions extends Pick<ProviderCredentials, "apiKey" | "authToken" | "baseUrl" | "defaultHeaders" | "extras"> {
+export interface GoogleOptions extends AccountOptions {
   /** Else `extras.api_version`, else "v1beta". */
   readonly apiVersion?: string | undefined;
-  readonly fetch?: typeof globalThis.fetch | undefined;
-  readonly timeouts?: Partial<ProviderTimeouts> | undefined;
-  /** Milliseconds that the vendor may be silent, in place of `timeouts`. Default: those hold. */
-  readonly timeoutMs?: number | undefined;
-  readonly userAgent?: string | undefined;
 }
 
 const NAME = "google";
@@ -43,9 +37,7 @@ export const google = (options: GoogleOptions = {}): Provider => {
       supports_vision_tool_results: false,
       supports_documents: true,
     }),
-    timeouts: timeoutsOf(options.timeouts),
-    timeoutMs: options.timeoutMs,
-    fetch: options.fetch,
+    ...transportOf(options),
     requestIdHeader: REQUEST_ID,
     window: contextWindow,
     address: () => addressOf(options),
@@ -59,7 +51,6 @@ export const google = (options: GoogleOptions = {}): Provider => {
     whole: sayAnswer,
     failure: failureOf,
     drift: refusedField,
-    secrets: () => secretsOf(options),
   });
 };
 
@@ -87,30 +78,12 @@ const modelsAt = (url: string, headers: Listing["headers"]): Listing => ({
 
 const addressOf = ({ baseUrl }: GoogleOptions): string => (baseUrl || "https://generativelanguage.googleapis.com").replace(/\/+$/, "");
 
-/** As a header bears them: without the line break that a key read from a file has. */
-const keysOf = ({ apiKey, authToken }: GoogleOptions): { readonly key: string; readonly token: string } => ({
-  key: apiKey?.trim() ?? "",
-  token: authToken?.trim() ?? "",
-});
-
-const headersOf = (options: GoogleOptions): { readonly [name: string]: string } => {
+const headersOf = (options: GoogleOptions): Outgoing["headers"] => {
   const { key, token } = keysOf(options);
-  const own: { [name: string]: string } = {};
-  for (const [name, value] of Object.entries(options.defaultHeaders ?? {})) own[name.toLowerCase()] = value;
-  if (!key && !token && !own.authorization && !own["x-goog-api-key"])
-    throw new APIError(
-      "google has no credentials. Give `apiKey` (or `authToken`), or set GOOGLE_API_KEY or GEMINI_API_KEY for `CredentialBundle.fromEnvironment()`.",
-      {
-        code: "exec.api.no_client",
-        details: { provider: NAME },
-      },
-    );
-  return {
+  const headers = headersWith(options, {
     accept: "*/*",
-    "content-type": "application/json",
-    "user-agent": options.userAgent ?? "geny-executor",
     ...(key ? { "x-goog-api-key": key } : {}),
     ...(token ? { authorization: `Bearer ${token}` } : {}),
-    ...own,
-  };
+  });
+  return needKey(NAME, headers, ["authorization", "x-goog-api-key"]);
 };

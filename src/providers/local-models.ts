@@ -4,7 +4,8 @@ import type { ModelInfo } from "../contract/provider.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import { send } from "./http.ts";
 import { count, isObject, list, object, parsed, text } from "./json.ts";
-import { textOf, type Wire } from "./wire.ts";
+import { textOf } from "./whole-answer.ts";
+import type { Wire } from "./wire.ts";
 
 /** The JSON object at a path of the server; posts `body` if there is one. Throws `APIError`, also when the object lacks `key`. */
 export type Ask = (path: string, key: string, body?: JsonObject) => Promise<JsonObject>;

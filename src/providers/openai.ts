@@ -1,29 +1,24 @@
 /** OpenAI's APIs: Responses, with reasoning carried back encrypted, or by option Chat Completions. */
 import { APIError } from "../contract/errors.ts";
 import type { Provider } from "../contract/provider.ts";
+import { type AccountOptions, headersWith, keysOf, needKey, transportOf } from "./account.ts";
 import { capabilities } from "./capabilities.ts";
 import { failureOf, REQUEST_ID } from "./chat-errors.ts";
-import { type ProviderCredentials, secretsOf } from "./credentials.ts";
 import { isObject, object, text } from "./json.ts";
+import type { Listing } from "./listing.ts";
 import { bodyOf } from "./openai-body.ts";
 import { refusedField } from "./openai-errors.ts";
 import { sayAnswer, streamReader } from "./openai-events.ts";
 import { infoOf } from "./openai-models.ts";
-import { type ProviderTimeouts, timeoutsOf } from "./timeouts.ts";
-import { type Listing, type Wire, wireProvider } from "./wire.ts";
+import { type Outgoing, type Wire, wireProvider } from "./wire.ts";
 
-export interface OpenAIOptions extends Pick<ProviderCredentials, "apiKey" | "authToken" | "baseUrl" | "defaultHeaders" | "extras"> {
+export interface OpenAIOptions extends AccountOptions {
   /** Which of the vendor's two wires is spoken. Else `extras.api`, else "responses". */
   readonly api?: "responses" | "chat" | undefined;
   /** Whom requests are counted for. Else `extras.organization`. */
   readonly organization?: string | undefined;
   /** Else `extras.project`. */
   readonly project?: string | undefined;
-  readonly fetch?: typeof globalThis.fetch | undefined;
-  readonly timeouts?: Partial<ProviderTimeouts> | undefined;
-  /** Milliseconds that one request may take, its stream included. Default: no such limit. */
-  readonly timeoutMs?: number | undefined;
-  readonly userAgent?: string | undefined;
 }
 
 const NAME = "openai";
@@ -63,9 +58,7 @@ const responsesWire = (options: OpenAIOptions): Wire => ({
   name: NAME,
   answer: "answer of the Responses API",
   capabilities: capabilities({ ...ABLE, drops: ["top_k", "stop_sequences"] }),
-  timeouts: timeoutsOf(options.timeouts),
-  timeoutMs: options.timeoutMs,
-  fetch: options.fetch,
+  ...transportOf(options),
   requestIdHeader: REQUEST_ID,
   address: () => addressOf(options),
   outgoing: (request, telling) => ({
@@ -77,7 +70,6 @@ const responsesWire = (options: OpenAIOptions): Wire => ({
   whole: sayAnswer,
   failure: (failure) => failureOf(NAME, failure),
   drift: refusedField,
-  secrets: () => secretsOf(options),
 });
 
 const chat = async (options: OpenAIOptions): Promise<Wire> => {
@@ -88,13 +80,10 @@ const chat = async (options: OpenAIOptions): Promise<Wire> => {
     capabilities: () => able,
     baseUrl: () => addressOf(options),
     headers: () => headersOf(options),
-    secrets: () => secretsOf(options),
     systemRole: "developer",
     maxTokens: "max_completion_tokens",
     cacheKey: true,
-    timeouts: timeoutsOf(options.timeouts),
-    timeoutMs: options.timeoutMs,
-    fetch: options.fetch,
+    ...transportOf(options),
   });
 };
 
@@ -106,25 +95,14 @@ const modelsAt = (url: string, headers: Listing["headers"]): Listing => ({
 
 const addressOf = ({ baseUrl }: OpenAIOptions): string => (baseUrl || "https://api.openai.com/v1").replace(/\/+$/, "");
 
-const headersOf = (options: OpenAIOptions): { readonly [name: string]: string } => {
-  // As a header bears it: without the line break that a key read from a file has.
-  const key = options.apiKey?.trim() || options.authToken?.trim();
+const headersOf = (options: OpenAIOptions): Outgoing["headers"] => {
+  const { key, token } = keysOf(options);
   const organization = options.organization ?? text(options.extras?.organization);
   const project = options.project ?? text(options.extras?.project);
-  const own: { [name: string]: string } = {};
-  for (const [name, value] of Object.entries(options.defaultHeaders ?? {})) own[name.toLowerCase()] = value;
-  if (!key && !own.authorization && !own["api-key"])
-    throw new APIError("openai has no credentials. Give `apiKey`, or set OPENAI_API_KEY for `CredentialBundle.fromEnvironment()`.", {
-      code: "exec.api.no_client",
-      details: { provider: NAME },
-    });
-  return {
-    accept: "application/json",
-    "content-type": "application/json",
-    "user-agent": options.userAgent ?? "geny-executor",
-    ...(key ? { authorization: `Bearer ${key}` } : {}),
+  const headers = headersWith(options, {
+    ...(key || token ? { authorization: `Bearer ${key || token}` } : {}),
     ...(organization ? { "openai-organization": organization } : {}),
     ...(project ? { "openai-project": project } : {}),
-    ...own,
-  };
+  });
+  return needKey(NAME, headers, ["authorization", "api-key"]);
 };

@@ -3,7 +3,7 @@ import type { Json } from "../contract/schema.ts";
 import { send } from "./http.ts";
 import { list, object, parsed, text } from "./json.ts";
 import { PROFILES } from "./profiles.ts";
-import { textOf } from "./wire.ts";
+import { textOf } from "./whole-answer.ts";
 
 export interface LocalServer {
   readonly provider: "ollama" | "lmstudio";

@@ -2,24 +2,18 @@
 import { APIError, type Finding } from "../contract/errors.ts";
 import type { ClientCapabilities, ModelInfo, Provider } from "../contract/provider.ts";
 import type { Logger } from "../contract/services.ts";
+import { type AccountOptions, headersWith, keysOf, transportOf } from "./account.ts";
 import { capabilities } from "./capabilities.ts";
 import { chatWire, nowhere } from "./chat.ts";
-import { type ProviderCredentials, secretsOf } from "./credentials.ts";
 import { type CapabilityFlags, flagsOf } from "./flags.ts";
 import { asking } from "./local-models.ts";
 import { PROFILES, type Profile } from "./profiles.ts";
-import { type ProviderTimeouts, timeoutsOf } from "./timeouts.ts";
 import { type Tuning, tuningOf } from "./tuning.ts";
-import { type Wire, wireProvider } from "./wire.ts";
+import { type Outgoing, type Wire, wireProvider } from "./wire.ts";
 
-export interface VllmOptions extends Pick<ProviderCredentials, "apiKey" | "authToken" | "baseUrl" | "defaultHeaders" | "extras"> {
+export interface VllmOptions extends AccountOptions {
   /** Over the profile's own and those of `extras.capabilities`. */
   readonly capabilities?: CapabilityFlags | undefined;
-  readonly fetch?: typeof globalThis.fetch | undefined;
-  readonly timeouts?: Partial<ProviderTimeouts> | undefined;
-  /** Milliseconds that one request may take, its stream included. Default: no such limit. */
-  readonly timeoutMs?: number | undefined;
-  readonly userAgent?: string | undefined;
   readonly log?: Logger | undefined;
 }
 
@@ -97,26 +91,16 @@ const wireOf = (profile: Profile, options: VllmOptions, { able, window, tuning }
       if (tuning.problem) throw new APIError(`${name}: ${tuning.problem}`, { code: "exec.api.bad_request", details: { provider: name } });
       return headersOf(options);
     },
-    secrets: () => secretsOf(options),
     systemRole: "system",
     maxTokens: "max_tokens",
     // Half of a small context is left for the prompt.
     fewestTokens: (model) => Math.min(fewestTokens, Math.floor((window(model) ?? Number.POSITIVE_INFINITY) / 2)),
     extra: tuning.fields,
-    timeouts: timeoutsOf(options.timeouts),
-    timeoutMs: options.timeoutMs,
-    fetch: options.fetch,
+    ...transportOf(options),
   });
 };
 
-const headersOf = (options: VllmOptions): { readonly [name: string]: string } => {
-  const own: { [name: string]: string } = {};
-  for (const [header, value] of Object.entries(options.defaultHeaders ?? {})) own[header.toLowerCase()] = value;
-  return {
-    accept: "application/json",
-    "content-type": "application/json",
-    "user-agent": options.userAgent ?? "geny-executor",
-    authorization: `Bearer ${options.apiKey?.trim() || options.authToken?.trim() || NO_KEY}`,
-    ...own,
-  };
+const headersOf = (options: VllmOptions): Outgoing["headers"] => {
+  const { key, token } = keysOf(options);
+  return headersWith(options, { authorization: `Bearer ${key || token || NO_KEY}` });
 };

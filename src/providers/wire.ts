@@ -1,14 +1,16 @@
 /** What every HTTP wire shares: a request goes out, its answer comes back as events, and the socket closes when nobody reads any more. */
 import { incomplete } from "../contract/collect.ts";
 import { APIError } from "../contract/errors.ts";
-import type { ClientCapabilities, ClientNotice, ModelEvent, ModelInfo, ModelRequest, Provider } from "../contract/provider.ts";
+import type { ClientCapabilities, ClientNotice, ModelEvent, ModelRequest, Provider } from "../contract/provider.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import type { Failure } from "./failure.ts";
 import { type HttpAnswer, send, warm } from "./http.ts";
 import { parsed } from "./json.ts";
+import { type Listing, listed } from "./listing.ts";
 import { lower } from "./lower.ts";
 import { sseReader } from "./sse.ts";
 import { limited, type ProviderTimeouts } from "./timeouts.ts";
+import { noAnswer, textOf } from "./whole-answer.ts";
 
 /** A vendor's wire. Nothing of it is asked before the first request. */
 export interface Wire {
@@ -47,13 +49,6 @@ export interface Outgoing {
   readonly url: string;
   readonly headers: { readonly [name: string]: string };
   readonly body: string;
-}
-
-export interface Listing {
-  readonly url: string;
-  readonly headers: { readonly [name: string]: string };
-  /** Null: the answer is no list. `next`: the address of the next page. */
-  read(body: Json | undefined): { readonly models: readonly ModelInfo[]; readonly next?: string | undefined } | null;
 }
 
 /** What becomes of a request's fields on their way out. Each field is announced once an instance. */
@@ -282,48 +277,4 @@ const attempt = (act: () => void): { readonly thrown: unknown } | undefined => {
   } catch (thrown) {
     return { thrown };
   }
-};
-
-const noAnswer = (answer: HttpAnswer, body: string, wire: Wire): APIError => {
-  const failure = wire.failure({ ...answer, body, secrets: wire.secrets() });
-  if (failure.details.type) return failure;
-  const said = failure.message.slice(wire.name.length + 2);
-  return new APIError(`${wire.name}: the answer is no ${wire.answer}. Is \`baseUrl\` right? ${said}`, {
-    code: "exec.api.unknown",
-    status: answer.status,
-    requestId: failure.requestId,
-    details: { provider: wire.name },
-  });
-};
-
-/** Pages of a list at most. */
-const PAGES = 20;
-
-const listed = async (wire: Wire, signal: AbortSignal): Promise<readonly ModelInfo[]> => {
-  const listing = wire.listing?.();
-  const models: ModelInfo[] = [];
-  let url = listing?.url;
-  for (let page = 0; listing && url && page < PAGES; page++) {
-    const { timeouts, fetch } = wire;
-    const answer = await send({ url, method: "GET", headers: listing.headers, body: undefined, signal, timeouts, fetch });
-    const body = await textOf(answer, 1 << 24);
-    if (answer.status < 200 || answer.status > 299) throw wire.failure({ ...answer, body, secrets: wire.secrets() });
-    const found = listing.read(parsed(body));
-    if (!found) throw noAnswer(answer, body, { ...wire, answer: "list of models" });
-    models.push(...found.models);
-    url = found.next;
-  }
-  return models;
-};
-
-/** An answer's body. What is beyond so many bytes is left out. */
-export const textOf = async (answer: HttpAnswer, limit: number): Promise<string> => {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of answer.body) {
-    pieces.push(piece);
-    size += piece.length;
-    if (size > limit) break;
-  }
-  return Buffer.concat(pieces).toString();
 };
