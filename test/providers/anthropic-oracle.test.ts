@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import Anthropic from "@anthropic-ai/sdk";
-import { type ContentBlock, collect, type Message, type ModelRequest } from "geny-executor";
+import { type ContentBlock, collect, type ModelRequest } from "geny-executor";
 import { providers } from "geny-executor/providers";
 import { type OfflineModel, startModel, type Turn } from "geny-executor/testing";
+import { said, plain as sayHi } from "./asking.ts";
 
 let model: OfflineModel;
 before(async () => {
@@ -13,27 +14,7 @@ before(async () => {
 after(() => model.close());
 
 const signal = new AbortController().signal;
-const plain: ModelRequest = {
-  model: "claude-opus-5-5",
-  messages: [{ id: "1", origin: "user", role: "user", content: "Say hi" }],
-  system: "",
-  systemVolatile: "",
-  maxTokens: 1024,
-  temperature: null,
-  topP: null,
-  topK: null,
-  stopSequences: null,
-  tools: [],
-  toolChoice: null,
-  thinking: null,
-  stream: true,
-  cache: null,
-  outputSchema: null,
-  purpose: "api",
-  sessionId: "",
-  cacheKey: "",
-};
-const said = (role: Message["role"], content: Message["content"]): Message => ({ id: "x", origin: "user", role, content });
+const plain: ModelRequest = { ...sayHi, model: "claude-opus-5-5" };
 interface Case {
   readonly name: string;
   readonly turn: Turn;

@@ -1,35 +1,15 @@
 /** Anthropic's wire when it fails, is cut, or is odd; and what is said of a request that cannot go as it is. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer, type RequestListener } from "node:http";
+import type { RequestListener } from "node:http";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
-import { APIError, collect, type Message, type ModelEvent, type ModelRequest, type Provider } from "geny-executor";
+import { type APIError, collect, type Message, type ModelRequest, type Provider } from "geny-executor";
 import { type AnthropicOptions, providers } from "geny-executor/providers";
 import { type Fault, type OfflineModel, startModel, type Turn } from "geny-executor/testing";
+import { plain as bare, drain, failing, never, notices, serve } from "./asking.ts";
 
-const never = new AbortController().signal;
-const plain: ModelRequest = {
-  model: "claude-opus-5-5",
-  messages: [{ id: "1", origin: "user", role: "user", content: "Say hi" }],
-  system: "",
-  systemVolatile: "",
-  maxTokens: 1024,
-  temperature: null,
-  topP: null,
-  topK: null,
-  stopSequences: null,
-  tools: [],
-  toolChoice: null,
-  thinking: null,
-  stream: true,
-  cache: null,
-  outputSchema: null,
-  purpose: "api",
-  sessionId: "",
-  cacheKey: "",
-};
+const plain: ModelRequest = { ...bare, model: "claude-opus-5-5" };
 const turn: Turn = {
   thinking: { text: "hm", signature: "s" },
   text: "Héllo, 日本 😀!",
@@ -47,34 +27,6 @@ const providerOf = (at: { url: string }, options: AnthropicOptions = {}): Promis
 const ask = async (at: { url: string }, request: Partial<ModelRequest> = {}, options: AnthropicOptions = {}) => {
   const provider = await providerOf(at, options);
   return collect("anthropic", "m", provider.stream({ ...plain, ...request }, { signal: never }));
-};
-const failing = async (running: Promise<unknown>): Promise<APIError> => {
-  const error = await running.then(
-    (value) => assert.fail(`it did not fail: ${JSON.stringify(value)}`),
-    (thrown: unknown) => thrown,
-  );
-  assert(error instanceof APIError, String(error));
-  return error;
-};
-const drain = async (events: AsyncIterable<ModelEvent>): Promise<ModelEvent[]> => {
-  const out: ModelEvent[] = [];
-  for await (const event of events) out.push(event);
-  return out;
-};
-const notices = (events: readonly ModelEvent[]) => events.flatMap((e) => (e.type === "notice" ? [{ notice: e.notice, ...e.data }] : []));
-const serve = async (listener: RequestListener) => {
-  const server = createServer(listener).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  assert(address && typeof address === "object");
-  return {
-    server,
-    url: `http://127.0.0.1:${address.port}`,
-    [Symbol.dispose]: () => {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
 };
 const scripted = (...script: Turn[]): Promise<OfflineModel> => startModel({ script });
 

@@ -1,31 +1,17 @@
-/** What the tests of OpenAI's wires share: a plain request, how to ask and to fail, and a server of any kind. */
+/** What the tests of the wires share: a plain request, how to ask and to fail, and a server of any kind. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
-import { APIError, type Message, type ModelEvent, type ModelRequest } from "geny-executor";
+import { APIError, type Message, type ModelEvent, type ModelRequest, modelRequest } from "geny-executor";
 
 export const never = new AbortController().signal;
 export const said = (role: Message["role"], content: Message["content"]): Message => ({ id: "x", origin: "user", role, content });
-export const plain: ModelRequest = {
+export const plain: ModelRequest = modelRequest({
   model: "local-model",
   messages: [said("user", "Say hi")],
-  system: "",
-  systemVolatile: "",
   maxTokens: 1024,
-  temperature: null,
-  topP: null,
-  topK: null,
-  stopSequences: null,
-  tools: [],
-  toolChoice: null,
-  thinking: null,
-  stream: true,
-  cache: null,
-  outputSchema: null,
   purpose: "api",
-  sessionId: "",
-  cacheKey: "",
-};
+});
 
 export const failing = async (running: Promise<unknown>): Promise<APIError> => {
   const error = await running.then(
@@ -49,6 +35,7 @@ export const serve = async (listener: RequestListener) => {
   const address = server.address();
   assert(address && typeof address === "object");
   return {
+    server,
     url: `http://127.0.0.1:${address.port}`,
     [Symbol.dispose]: () => {
       server.close();

@@ -7,28 +7,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type APIError, collect, type ModelEvent, type ModelRequest, type Provider } from "geny-executor";
 import { type ClaudeCodeOptions, providers } from "geny-executor/providers";
+import { plain as bare } from "./asking.ts";
 
 export const never = new AbortController().signal;
-export const plain: ModelRequest = {
-  model: "claude-sonnet-4-6",
-  messages: [{ id: "1", origin: "user", role: "user", content: "Say hi" }],
-  system: "",
-  systemVolatile: "",
-  maxTokens: 1024,
-  temperature: null,
-  topP: null,
-  topK: null,
-  stopSequences: null,
-  tools: [],
-  toolChoice: null,
-  thinking: null,
-  stream: true,
-  cache: null,
-  outputSchema: null,
-  purpose: "api",
-  sessionId: "",
-  cacheKey: "",
-};
+export const plain: ModelRequest = { ...bare, model: "claude-sonnet-4-6" };
 
 export interface Play {
   readonly stdout?: string;

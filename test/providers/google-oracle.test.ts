@@ -5,6 +5,7 @@ import { type Content, type GenerateContentConfig, GoogleGenAI, type Part, Think
 import { type ContentBlock, collect, type Message, type ModelRequest } from "geny-executor";
 import { providers } from "geny-executor/providers";
 import { type OfflineModel, startModel, type Turn } from "geny-executor/testing";
+import { said, plain as sayHi } from "./asking.ts";
 
 let model: OfflineModel;
 before(async () => {
@@ -13,27 +14,7 @@ before(async () => {
 after(() => model.close());
 
 const signal = new AbortController().signal;
-const plain: ModelRequest = {
-  model: "gemini-3.1-pro",
-  messages: [{ id: "1", origin: "user", role: "user", content: "Say hi" }],
-  system: "",
-  systemVolatile: "",
-  maxTokens: 1024,
-  temperature: null,
-  topP: null,
-  topK: null,
-  stopSequences: null,
-  tools: [],
-  toolChoice: null,
-  thinking: null,
-  stream: true,
-  cache: null,
-  outputSchema: null,
-  purpose: "api",
-  sessionId: "",
-  cacheKey: "",
-};
-const said = (role: Message["role"], content: Message["content"]): Message => ({ id: "x", origin: "user", role, content });
+const plain: ModelRequest = { ...sayHi, model: "gemini-3.1-pro" };
 const hi: Content = { role: "user", parts: [{ text: "Say hi" }] };
 interface Case {
   readonly name: string;

@@ -1,67 +1,20 @@
 /** Gemini's wire when it fails, is cut, or is odd; and what is said of a request that cannot go as it is. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer, type RequestListener } from "node:http";
+import type { RequestListener } from "node:http";
 import { test } from "node:test";
 import fc from "fast-check";
-import { APIError, collect, type Message, type ModelEvent, type ModelRequest, type Provider } from "geny-executor";
+import { collect, type Message, type ModelRequest, type Provider } from "geny-executor";
 import { type GoogleOptions, lower, providers } from "geny-executor/providers";
 import { type Fault, type OfflineModel, startModel, type Turn } from "geny-executor/testing";
+import { plain as bare, drain, failing, never, notices, serve } from "./asking.ts";
 
-const never = new AbortController().signal;
-const plain: ModelRequest = {
-  model: "gemini-3.1-pro",
-  messages: [{ id: "1", origin: "user", role: "user", content: "Say hi" }],
-  system: "",
-  systemVolatile: "",
-  maxTokens: 1024,
-  temperature: null,
-  topP: null,
-  topK: null,
-  stopSequences: null,
-  tools: [],
-  toolChoice: null,
-  thinking: null,
-  stream: true,
-  cache: null,
-  outputSchema: null,
-  purpose: "api",
-  sessionId: "",
-  cacheKey: "",
-};
+const plain: ModelRequest = { ...bare, model: "gemini-3.1-pro" };
 const turn: Turn = { thinking: "hm", text: "Héllo, 日本 😀!", chunk_size: 3, tool_calls: [{ id: "c", name: "f", input: { a: "é" } }] };
 const providerOf = (at: { url: string }, options: GoogleOptions = {}): Promise<Provider> =>
   providers.google({ apiKey: "AI-SECRET", baseUrl: at.url, ...options });
 const ask = async (at: { url: string }, request: Partial<ModelRequest> = {}, options: GoogleOptions = {}) => {
   const provider = await providerOf(at, options);
   return collect("google", "m", provider.stream({ ...plain, ...request }, { signal: never }));
-};
-const failing = async (running: Promise<unknown>): Promise<APIError> => {
-  const error = await running.then(
-    (value) => assert.fail(`it did not fail: ${JSON.stringify(value)}`),
-    (thrown: unknown) => thrown,
-  );
-  assert(error instanceof APIError, String(error));
-  return error;
-};
-const drain = async (events: AsyncIterable<ModelEvent>): Promise<ModelEvent[]> => {
-  const out: ModelEvent[] = [];
-  for await (const event of events) out.push(event);
-  return out;
-};
-const notices = (events: readonly ModelEvent[]) => events.flatMap((e) => (e.type === "notice" ? [{ notice: e.notice, ...e.data }] : []));
-const serve = async (listener: RequestListener) => {
-  const server = createServer(listener).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  assert(address && typeof address === "object");
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    [Symbol.dispose]: () => {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
 };
 const scripted = (...script: Turn[]): Promise<OfflineModel> => startModel({ script });
 /** Answers every request with these pieces, streamed or not as it was asked. */
