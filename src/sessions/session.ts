@@ -1,4 +1,5 @@
 /** A conversation: one state that goes from turn to turn, one turn at a time. */
+import { orAbort } from "../contract/abort.ts";
 import { PipelineError } from "../contract/errors.ts";
 import type { PipelineEvent } from "../contract/events.ts";
 import type { Clock } from "../contract/services.ts";
@@ -106,7 +107,7 @@ export class Session<R extends Ended = Ended, O extends TurnOptions = TurnOption
     };
     this.#turns += 1;
     try {
-      if (this.#turns > 1) await orAbort(before, signal);
+      if (this.#turns > 1) await place(before, signal);
       if (this.#closed) throw this.#over();
     } catch (error) {
       void before.then(leave);
@@ -137,16 +138,9 @@ export class Session<R extends Ended = Ended, O extends TurnOptions = TurnOption
   }
 }
 
-const orAbort = async (before: Promise<void>, signal: AbortSignal | undefined): Promise<void> => {
+const place = async (before: Promise<void>, signal: AbortSignal | undefined): Promise<void> => {
   if (!signal) return before;
-  const aborted = Promise.withResolvers<never>();
-  const stop = () =>
-    aborted.reject(new PipelineError("The turn was cancelled while it waited.", { code: "exec.pipeline.cancelled", cause: signal.reason }));
-  if (signal.aborted) stop();
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    await Promise.race([before, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
+  await orAbort(before, signal).catch((cause: unknown) => {
+    throw new PipelineError("The turn was cancelled while it waited.", { code: "exec.pipeline.cancelled", cause });
+  });
 };
