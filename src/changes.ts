@@ -11,7 +11,7 @@ import type { MutationKind, MutationRecord, StageId } from "./manifest/mutation.
 import { change, type Mutation } from "./mutation.ts";
 import { providerPool } from "./pool.ts";
 import { inForce, type Parts, renewsProviders, withParts } from "./runtime.ts";
-import { type Lasting, toolsOf, wire } from "./services.ts";
+import { type Lasting, wire } from "./services.ts";
 
 export interface MutationResult {
   /** Always true: a change that cannot be made throws. */
@@ -144,7 +144,7 @@ export class Changes {
     const env = inForce(runtime);
     const { clock, log } = this.#stays;
     const pool = renewsProviders(parts) ? providerPool(env, runtime.keyOf, clock, log) : before.wiring.pool;
-    const tools = Object.hasOwn(parts, "tools") ? toolsOf(env, before.document.tools, log) : before.wiring.registry;
+    const tools = Object.hasOwn(parts, "tools") ? before.wiring.tools.anew(env) : before.wiring.tools;
     const next = configure(before, wire(runtime, tools, pool, this.#stays), before);
     const errors = newErrors(next, before);
     if (errors.length) throw new ConfigError(errors);

@@ -61,7 +61,7 @@ export const configure = ({ document, places, hooks }: Blueprint, wiring: Wiring
     plan: { setup: stages(setup), loop: stages(loop), surface: stages(surface) },
     layers,
     told: overridesTold(layers),
-    findings: [...findings, ...compiled.findings],
+    findings: [...findings, ...wiring.tools.findings, ...compiled.findings],
   };
 };
 
