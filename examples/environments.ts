@@ -8,7 +8,8 @@ import { apiKey, baseUrl } from "./_key.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "geny-"));
 const environments = new EnvironmentManager(join(folder, "environments"));
-const server = { name: "files", command: "npx", env: { FILES_TOKEN: "t-1234" } };
+const program = { command: process.execPath, args: [join(import.meta.dirname, "_mcp-server.ts")] };
+const server = { name: "files", ...program, env: { FILES_TOKEN: "t-1234" } };
 const id = await environments.save(buildManifestFor("worker_adaptive", { provider: "anthropic", name: "worker", mcpServers: [server] }));
 
 const frugal = await environments.clone(id, { name: "frugal worker" });

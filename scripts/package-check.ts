@@ -23,7 +23,7 @@ const result = await pipeline.run("What is 1 + 2?");
 assert.equal(result.text, "It is 3.");
 assert.equal(result.iterations, 2);
 assert.ok(pipeline instanceof Pipeline);
-await Promise.all(["providers", "tools", "manifest", "sessions"].map((path) => import("geny-executor/" + path)));
+await Promise.all(["providers", "tools", "mcp", "manifest", "sessions"].map((path) => import("geny-executor/" + path)));
 const { default: schema } = await import("geny-executor/geny.schema.json", { with: { type: "json" } });
 assert.ok(schema.definitions.stage_yield);
 await pipeline.close();

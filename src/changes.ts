@@ -4,6 +4,7 @@ import { type Blueprint, type Configuration, configure, newErrors } from "./conf
 import { ConfigError, MutationError } from "./contract/errors.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import type { JsonObject } from "./contract/schema.ts";
+import type { Tool } from "./contract/tool.ts";
 import type { Run } from "./engine/run.ts";
 import { placeOf } from "./manifest/artifacts.ts";
 import { stageOf } from "./manifest/mutate.ts";
@@ -11,7 +12,8 @@ import type { MutationKind, MutationRecord, StageId } from "./manifest/mutation.
 import { change, type Mutation } from "./mutation.ts";
 import { providerPool } from "./pool.ts";
 import { inForce, type Parts, renewsProviders, withParts } from "./runtime.ts";
-import { type Lasting, toolsOf, wire } from "./services.ts";
+import { type Environment, type Lasting, wire } from "./services.ts";
+import { type ToolList, toolsOf } from "./tool-list.ts";
 
 export interface MutationResult {
   /** Always true: a change that cannot be made throws. */
@@ -144,12 +146,22 @@ export class Changes {
     const env = inForce(runtime);
     const { clock, log } = this.#stays;
     const pool = renewsProviders(parts) ? providerPool(env, runtime.keyOf, clock, log) : before.wiring.pool;
-    const tools = Object.hasOwn(parts, "tools") ? toolsOf(env, before.document.tools, log) : before.wiring.registry;
+    const tools = Object.hasOwn(parts, "tools") ? this.#toolsOf(env, before.wiring.tools.outside) : before.wiring.tools;
     const next = configure(before, wire(runtime, tools, pool, this.#stays), before);
     const errors = newErrors(next, before);
     if (errors.length) throw new ConfigError(errors);
     this.#now = next;
     if (pool !== before.wiring.pool) before.wiring.pool.retire();
+  }
+
+  /** Offers tools from outside too. */
+  addTools(tools: readonly Tool[]): void {
+    const { runtime, pool, tools: had } = this.#now.wiring;
+    const list = this.#toolsOf(inForce(runtime), [...had.outside, ...tools]);
+    this.#now = configure(this.#now, wire(runtime, list, pool, this.#stays), this.#now);
+  }
+  #toolsOf(env: Environment, outside: readonly Tool[]): ToolList {
+    return toolsOf(env, this.#now.document.tools, this.#stays.log, outside);
   }
 
   #add(mutation: Mutation, { whenExecuting = "refuse" }: ChangeOptions): MutationResult {

@@ -9,11 +9,13 @@ import type { BoundStage, Placed, Plan } from "./engine/plan.ts";
 import { type Hook, hooked } from "./hooks.ts";
 import type { Settings } from "./manifest/settings.ts";
 import { examine } from "./manifest/validate.ts";
+import { memoryFindings } from "./memory-parts.ts";
 import { type Primary, primaryOf } from "./primary.ts";
 import { inForce } from "./runtime.ts";
-import { toolNames, type Wiring } from "./services.ts";
+import type { Wiring } from "./services.ts";
 import { api } from "./stages/06-api.ts";
 import { pricedBy } from "./stages/07-token/calculators.ts";
+import { toolNames } from "./tool-list.ts";
 
 /** What a mutation changes. */
 export interface Blueprint {
@@ -62,7 +64,7 @@ export const configure = ({ document, places, hooks }: Blueprint, wiring: Wiring
     plan: { setup: stages(setup), loop: stages(loop), surface: stages(surface) },
     layers,
     told: overridesTold(layers),
-    findings,
+    findings: [...findings, ...wiring.tools.findings, ...wiring.missing, ...memoryFindings(document, services.host)],
   };
 };
 

@@ -6,9 +6,11 @@ import type { Placed } from "./engine/plan.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
 import { type Cleared, within, withoutErrors } from "./manifest/drop.ts";
 import { named } from "./manifest/names.ts";
+import { withRoster } from "./manifest/roster.ts";
 import { examine, placesWith, readAny } from "./manifest/validate.ts";
-import { pipelineFindings } from "./options.ts";
-import type { PipelineOptions } from "./pipeline.ts";
+import { type PipelineOptions, pipelineFindings } from "./options.ts";
+import { serverFindings } from "./servers.ts";
+import { toolNames } from "./tool-list.ts";
 
 export interface Loaded {
   /** With `strict: false` without what is wrong. */
@@ -23,8 +25,8 @@ export interface Loaded {
   readonly from: readonly number[];
 }
 
-/** Throws `ConfigError` for what is no manifest at all. */
-export const load = (options: PipelineOptions): Loaded => {
+/** `connecting`: MCP servers are going to be connected. Throws `ConfigError` for what is no manifest at all. */
+export const load = (options: PipelineOptions, connecting: boolean): Loaded => {
   const { places, findings } = placesWith({ stages: options.stages });
   const read = readAny(options.manifest);
   const cleared = options.strict === false ? clearedOf(read.document, options) : undefined;
@@ -36,15 +38,20 @@ export const load = (options: PipelineOptions): Loaded => {
     manifest,
     document: { ...whole, stages: whole.stages.map(named) },
     places,
-    findings: [...pipelineFindings(options), ...findings, ...read.findings, ...within(read.from, dropped)],
+    findings: [
+      ...pipelineFindings(options),
+      ...findings,
+      ...read.findings,
+      ...within(read.from, dropped),
+      ...serverFindings(whole.tools, options, connecting),
+    ],
     from: cleared?.from.map((i) => read.from[i] ?? -1) ?? read.from,
   };
 };
 
-const clearedOf = (
-  document: ManifestDocument,
-  { stages, providers = {}, host, unknownKeys }: PipelineOptions,
-): Cleared<ManifestDocument> => {
+const clearedOf = (document: ManifestDocument, options: PipelineOptions): Cleared<ManifestDocument> => {
+  const { stages, providers = {}, host, subagents = {}, unknownKeys } = options;
   const { places } = placesWith({ stages, providers: Object.keys(providers) });
-  return withoutErrors(document, (left) => examine(left, { places, services: offline(host), unknownKeys }).findings);
+  const services = offline(withRoster(host, document, Object.keys(subagents)));
+  return withoutErrors(document, (left) => examine(left, { places, services, unknownKeys, tools: toolNames(options) }).findings);
 };

@@ -1,10 +1,17 @@
 /** What a host may write beside a manifest, checked by name: the types say it to TypeScript, this says it to everybody. */
 import { ConfigError, type Finding } from "./contract/errors.ts";
+import type { ManifestDocument } from "./contract/manifest.ts";
+import type { MessageInput } from "./contract/message.ts";
 import { nearest } from "./contract/nearest.ts";
 import { check, type JsonObject } from "./contract/schema.ts";
 import type { State } from "./contract/state.ts";
+import type { EnvironmentManifest } from "./manifest/document.ts";
 import { MODEL } from "./manifest/settings.ts";
+import type { MemoryParts } from "./memory-parts.ts";
 import { type OutputSchema, outputFindings } from "./output.ts";
+import type { RunResult } from "./result.ts";
+import type { Environment } from "./services.ts";
+import type { Agent } from "./subagents.ts";
 
 /** Settings for one run; they win over everything else, and each is told by the event `config.override_applied`. */
 export interface ModelOverrides {
@@ -42,6 +49,43 @@ export const PARTS = [
   "prices",
   "fetch",
 ] as const;
+export interface PipelineOptions extends Environment {
+  readonly manifest: EnvironmentManifest | ManifestDocument;
+  /** Who does what stage 12 hands on, by type of agent. They win over those of the manifest's `subagents`. */
+  readonly subagents?: { readonly [agentType: string]: Agent };
+  /** What the manifest's `memory` is at this host. Wins over the same parts in `host`. */
+  readonly memory?: MemoryParts;
+  /** Definitions in place of ours, by stage name: made with `extend`, or a whole stage. */
+  readonly stages?: { readonly [name: string]: unknown };
+  /** Milliseconds that a turn may take. Default: no limit. */
+  readonly maxTurnMs?: number;
+  /** Milliseconds that closing a broken turn may take. Default 10000. */
+  readonly graceMs?: number;
+  /** `false`: what a manifest has wrong is dropped, the default acts, and `pipeline.findings` says so. Default true: it throws, all at once. */
+  readonly strict?: boolean;
+  /** What an unknown key of a config is. Default "warning": it is kept, as a loaded manifest's must be. */
+  readonly unknownKeys?: "error" | "warning";
+}
+
+export interface RunOptions {
+  /** Cancels the run: the model's stream, tools, subprocesses, waits. */
+  readonly signal?: AbortSignal;
+  /** The state of an earlier turn, to go on from. */
+  readonly state?: State;
+  /** The history to go on from, in place of the state's. */
+  readonly messages?: readonly MessageInput[];
+  readonly sessionId?: string;
+  readonly overrides?: ModelOverrides;
+  readonly maxTurnMs?: number;
+  /**
+   * What the answer must match: a Standard Schema (zod, valibot, …) or a JSON Schema. The model is asked again when it does not
+   * (`max_output_asks` of stage 9); a turn that ends without a match rejects with `exec.output.invalid`.
+   */
+  readonly output?: OutputSchema;
+  /** Told once, before the terminal event, however the turn ends. */
+  readonly onResult?: (result: RunResult) => void;
+}
+
 const PIPELINE_OPTIONS = [
   "manifest",
   "stages",
@@ -50,6 +94,9 @@ const PIPELINE_OPTIONS = [
   "strict",
   "unknownKeys",
   ...PARTS,
+  "adhocProviders",
+  "subagents",
+  "memory",
   "logger",
   "clock",
   "random",

@@ -6,63 +6,35 @@ import { asError, ConfigError, type Finding, GenyExecutorError, PipelineError } 
 import type { PipelineEvent } from "./contract/events.ts";
 import type { HitlDecision, HitlRequest } from "./contract/host.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
-import type { MessageInput } from "./contract/message.ts";
 import type { Json, JsonObject } from "./contract/schema.ts";
 import type { Stage } from "./contract/stage.ts";
-import type { State } from "./contract/state.ts";
 import type { StandardSchema } from "./contract/tool.ts";
 import { describe, type StageDescription } from "./engine/describe.ts";
 import { type Bus, createBus, type Handler } from "./engine/events.ts";
 import type { Place } from "./engine/plan.ts";
 import { runTurn } from "./engine/run.ts";
+import type { ToolReport } from "./external-tools.ts";
 import { load } from "./load.ts";
 import { placeOf } from "./manifest/artifacts.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
 import { within } from "./manifest/drop.ts";
 import { introspectStage, type StageIntrospection } from "./manifest/introspect.ts";
 import { PipelineMutator } from "./mutator.ts";
-import { checkRun, type ModelOverrides, overrideFindings, overridesOf } from "./options.ts";
-import { type OutputSchema, outputOf } from "./output.ts";
+import { checkRun, type ModelOverrides, overrideFindings, overridesOf, type PipelineOptions, type RunOptions } from "./options.ts";
+import { outputOf } from "./output.ts";
+import { type Outside, type OutsideOptions, reachOutside } from "./outside.ts";
 import { providerPool } from "./pool.ts";
 import { providerOf } from "./primary.ts";
 import { bill, type RunResult, resultOf } from "./result.ts";
 import type { Parts } from "./runtime.ts";
-import { type Environment, type Lasting, lasting, toolsOf, wire } from "./services.ts";
+import { serversOf } from "./servers.ts";
+import { type Lasting, lasting, wire } from "./services.ts";
 import { streamOf } from "./stream.ts";
+import { agentsOf } from "./subagents.ts";
+import { toolsOf } from "./tool-list.ts";
 import { openTurn, type Turn } from "./turn.ts";
 
-export interface PipelineOptions extends Environment {
-  readonly manifest: EnvironmentManifest | ManifestDocument;
-  /** Definitions in place of ours, by stage name: made with `extend`, or a whole stage. */
-  readonly stages?: { readonly [name: string]: unknown };
-  /** Milliseconds that a turn may take. Default: no limit. */
-  readonly maxTurnMs?: number;
-  /** Milliseconds that closing a broken turn may take. Default 10000. */
-  readonly graceMs?: number;
-  /** `false`: what a manifest has wrong is dropped, the default acts, and `pipeline.findings` says so. Default true: it throws, all at once. */
-  readonly strict?: boolean;
-  /** What an unknown key of a config is. Default "warning": it is kept, as a loaded manifest's must be. */
-  readonly unknownKeys?: "error" | "warning";
-}
-
-export interface RunOptions {
-  /** Cancels the run: the model's stream, tools, subprocesses, waits. */
-  readonly signal?: AbortSignal;
-  /** The state of an earlier turn, to go on from. */
-  readonly state?: State;
-  /** The history to go on from, in place of the state's. */
-  readonly messages?: readonly MessageInput[];
-  readonly sessionId?: string;
-  readonly overrides?: ModelOverrides;
-  readonly maxTurnMs?: number;
-  /**
-   * What the answer must match: a Standard Schema (zod, valibot, …) or a JSON Schema. The model is asked again when it does not
-   * (`max_output_asks` of stage 9); a turn that ends without a match rejects with `exec.output.invalid`.
-   */
-  readonly output?: OutputSchema;
-  /** Told once, before the terminal event, however the turn ends. */
-  readonly onResult?: (result: RunResult) => void;
-}
+export type { PipelineOptions, RunOptions };
 
 export class Pipeline implements AsyncDisposable {
   /** For `PipelineMutator`: what the pipeline goes by, and what changes it. */
@@ -74,15 +46,21 @@ export class Pipeline implements AsyncDisposable {
   /** Of the options, the manifest's form, and what was dropped. */
   readonly #found: readonly Finding[];
   readonly #running = new Set<AbortController>();
+  #outside: Outside | undefined;
   #closed = false;
 
-  /** Throws `ConfigError` with all findings. Missing credentials are no error here; they are one at first use. */
-  constructor(options: PipelineOptions) {
-    const { manifest, document, places, findings, from } = load(options);
+  /**
+   * Throws `ConfigError` with all findings. Missing credentials are no error here; they are one at first use. `connecting`: MCP servers are going
+   * to be connected, as only `fromManifest` does.
+   */
+  constructor({ memory, ...given }: PipelineOptions, connecting = false) {
+    const options = memory ? { ...given, host: { ...given.host, ...memory } } : given;
+    const { manifest, document, places, findings, from } = load(options, connecting);
     this.#options = options;
     this.#manifest = manifest;
     this.#found = findings;
-    this.#stays = lasting(options);
+    const making = { make: (child: PipelineOptions) => new Pipeline(child), wiring: () => this.changes.now.wiring };
+    this.#stays = lasting(options, agentsOf(options.subagents, document, making));
     const { clock, log } = this.#stays;
     this.#bus = createBus(clock, log);
     const runtime = { attached: options, refreshed: {}, keyOf: providerOf(document), overridden: [] };
@@ -107,17 +85,33 @@ export class Pipeline implements AsyncDisposable {
     return this.changes.now.findings.map((f) => (f.code === "config.unknown_key" ? { ...f, severity } : f));
   }
 
-  /** A pipeline from a manifest or its plain JSON. Throws `ConfigError` with all findings. */
+  /**
+   * A pipeline from a manifest or its plain JSON, with its tool providers started and its MCP servers connected; or nothing of it is left. Throws
+   * `ConfigError` with all findings before anything starts, `MCPConnectionError` for a server, and `exec.pipeline.cancelled` on abort.
+   */
   static async fromManifest(
     manifest: EnvironmentManifest | ManifestDocument,
-    options: Omit<PipelineOptions, "manifest"> = {},
+    { toolProviders = [], signal = new AbortController().signal, ...options }: Omit<PipelineOptions, "manifest"> & OutsideOptions = {},
   ): Promise<Pipeline> {
-    return new Pipeline({ ...options, manifest });
+    const pipeline = new Pipeline({ ...options, manifest }, true);
+    try {
+      const servers = serversOf(pipeline.changes.now.document.tools, options);
+      pipeline.#outside = await reachOutside(toolProviders, servers, { signal, log: pipeline.#stays.log });
+      pipeline.changes.addTools(pipeline.#outside.tools);
+      return pipeline;
+    } catch (error) {
+      await pipeline.close();
+      throw signal.aborted ? cancelled(signal.reason) : error;
+    }
   }
 
   /** The tools that this pipeline offers. Changes are taken up by the next request. */
   get tools() {
-    return this.changes.now.wiring.registry;
+    return this.changes.now.wiring.tools.registry;
+  }
+  /** What became of the tools that the manifest asks the host for. */
+  get toolReport(): ToolReport {
+    return this.changes.now.wiring.tools.report;
   }
 
   /** Runs one turn. Rejects for a failure, a refusal by a guard, or an abort; the error's `result` is then a `RunResult` too. */
@@ -227,12 +221,13 @@ export class Pipeline implements AsyncDisposable {
     return this.#stays.approvals.cancel(token);
   }
 
-  /** Cancels what runs, ends the streams and closes the providers. Safe to call twice. */
+  /** Cancels what runs, ends the streams, disconnects MCP servers, stops tool providers and closes the providers. Safe to call twice. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const run of this.#running)
       run.abort(new PipelineError("The run was cancelled: the pipeline was closed.", { code: "exec.pipeline.cancelled" }));
     this.#bus.close();
+    await this.#outside?.close();
     await this.changes.now.wiring.pool.close();
   }
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,12 +1,14 @@
 /** Puts the parts together that a pipeline's stages may reach. */
+import type { Finding } from "./contract/findings.ts";
 import type { Host } from "./contract/host.ts";
 import type { Provider } from "./contract/provider.ts";
-import type { Json, JsonObject } from "./contract/schema.ts";
+import type { Json } from "./contract/schema.ts";
 import type { Clock, Logger, Price, Pricing, Services, Store } from "./contract/services.ts";
 import type { Tool } from "./contract/tool.ts";
 import { bounds } from "./engine/bounds.ts";
 import { systemClock } from "./engine/host.ts";
 import { tokens } from "./engine/tokens.ts";
+import type { AdhocToolProvider } from "./external-tools.ts";
 import { type PendingApprovals, pendingApprovals } from "./policy/approvals.ts";
 import type { Pool } from "./pool.ts";
 import type { Primary } from "./primary.ts";
@@ -14,9 +16,10 @@ import type { CredentialBundle } from "./providers/credentials.ts";
 import { createPricing, type ProviderOptions } from "./providers/index.ts";
 import { inForce, type Runtime } from "./runtime.ts";
 import { type api, apiWith } from "./stages/06-api.ts";
-import { BUILTIN_NAMES, builtinTools } from "./tools/builtin/index.ts";
+import type { Agents } from "./subagents.ts";
+import type { ToolList } from "./tool-list.ts";
 import { createDispatcher } from "./tools/dispatch.ts";
-import { ToolRegistry } from "./tools/registry.ts";
+import type { ToolRegistry } from "./tools/registry.ts";
 
 /** A provider, or how to make one from its credentials. */
 export type ProviderSource = Provider | ((options: ProviderOptions) => Provider | Promise<Provider>);
@@ -32,6 +35,8 @@ export interface Environment {
   readonly providers?: { readonly [name: string]: ProviderSource };
   /** Tools that the host gives, beside the manifest's built-in ones. */
   readonly tools?: ToolRegistry | readonly Tool[];
+  /** Give the tools that the manifest asks for by name (`tools.external`): the first that knows a name wins, also over a built-in tool. */
+  readonly adhocProviders?: readonly AdhocToolProvider[];
   readonly host?: Host;
   /** Absolute folder in which tools work. Default: the process's. */
   readonly workingDir?: string;
@@ -39,7 +44,7 @@ export interface Environment {
   readonly allowedPaths?: readonly string[];
   /** Folder for tool results that are too large for a message. Default: they are cut. */
   readonly storagePath?: string;
-  /** Added to the environment that tools' subprocesses get. */
+  /** Added to the environment that tools' subprocesses get; `${NAME}` in `tools.mcp_servers` looks here first. */
   readonly env?: { readonly [name: string]: string };
   /** US dollars for a million tokens, by model; wins over the table. Prices that the manifest's stage 7 has of its own win over both. */
   readonly prices?: { readonly [model: string]: Price };
@@ -53,15 +58,20 @@ export interface Environment {
 }
 
 /** What stays the same for as long as a pipeline lives. */
-export type Lasting = Pick<Services, "clock" | "id" | "random" | "log" | "store"> & { readonly approvals: PendingApprovals };
+export type Lasting = Pick<Services, "clock" | "id" | "random" | "log" | "store"> & {
+  readonly approvals: PendingApprovals;
+  readonly agents: Agents;
+};
 
 /** What a pipeline's stages may reach, as the host gave it at one moment. */
 export interface Wiring {
   readonly runtime: Runtime;
   readonly pool: Pool;
-  readonly registry: ToolRegistry;
+  readonly tools: ToolList;
   /** Stage 6 that knows the host's providers by name. */
   readonly api: typeof api;
+  /** What the manifest expects of the host and does not get. */
+  readonly missing: readonly Finding[];
   /** `primary`: the provider of stage 6, and how it is reached. `pricing`: the price list with what the manifest itself says of prices. */
   servicesFor(primary: Primary, pricing: (list: Pricing) => Pricing): Services;
 }
@@ -86,7 +96,7 @@ const randomIds = () => {
   };
 };
 
-export const lasting = (env: Environment): Lasting => {
+export const lasting = (env: Environment, agents: Agents): Lasting => {
   const id = env.id ?? randomIds();
   return {
     clock: env.clock ?? systemClock,
@@ -95,6 +105,7 @@ export const lasting = (env: Environment): Lasting => {
     log: loggerOf(env.logger),
     store: smallStore(),
     approvals: pendingApprovals(),
+    agents,
   };
 };
 
@@ -103,8 +114,10 @@ const smallStore = (): Store => {
   return { get: async (key) => values.get(key), set: async (key, value) => void values.set(key, value) };
 };
 
-export const wire = (runtime: Runtime, registry: ToolRegistry, pool: Pool, stays: Lasting): Wiring => {
+export const wire = (runtime: Runtime, tools: ToolList, pool: Pool, { agents, ...stays }: Lasting): Wiring => {
   const env = inForce(runtime);
+  const { registry } = tools;
+  const { host = {} } = env;
   const common = {
     ...stays,
     tokens,
@@ -119,7 +132,7 @@ export const wire = (runtime: Runtime, registry: ToolRegistry, pool: Pool, stays
       storagePath: env.storagePath ?? null,
       env: env.env ?? {},
     }),
-    host: env.host ?? {},
+    host: agents.at(host),
   };
   const list = createPricing({ ...(env.prices ? { overrides: env.prices } : {}), now: () => stays.clock.now() });
   const servicesFor: Wiring["servicesFor"] = ({ name: first, ...reached }, pricing) => ({
@@ -127,28 +140,5 @@ export const wire = (runtime: Runtime, registry: ToolRegistry, pool: Pool, stays
     pricing: pricing(list),
     provider: (name, connection = name === first ? reached : {}) => pool.provider(name, connection),
   });
-  return { runtime, pool, registry, api: apiWith(Object.keys(env.providers ?? {})), servicesFor };
-};
-
-const ownTools = (tools: Environment["tools"]): readonly Tool[] => (tools instanceof ToolRegistry ? tools.list() : (tools ?? []));
-/** The names that a manifest's `tools.built_in` may have. */
-export const toolNames = ({ tools }: Pick<Environment, "tools">): readonly string[] => [
-  ...BUILTIN_NAMES,
-  ...ownTools(tools).map(({ name }) => name),
-];
-
-/** The manifest's built-in tools and the host's own; a name of the host's wins. */
-export const toolsOf = ({ tools }: Pick<Environment, "tools">, declared: JsonObject, log: Logger): ToolRegistry => {
-  const registry = new ToolRegistry({ log });
-  const all = builtinTools();
-  const wanted = Array.isArray(declared.built_in) ? declared.built_in : [];
-  const every = wanted.length === 1 && wanted[0] === "*";
-  const own = ownTools(tools);
-  const core = (tool: Tool) => (tools instanceof ToolRegistry ? { core: tools.isCore(tool.name) } : {});
-  for (const tool of all) if (every || wanted.includes(tool.name)) registry.register(tool);
-  for (const tool of own) {
-    if (registry.get(tool.name)) registry.unregister(tool.name);
-    registry.register(tool, core(tool));
-  }
-  return registry;
+  return { runtime, pool, tools, missing: agents.missingAt(host), api: apiWith(Object.keys(env.providers ?? {})), servicesFor };
 };

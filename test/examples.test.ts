@@ -57,6 +57,16 @@ const CASES: Record<string, { script: Turn[]; prints: RegExp[]; env?: NodeJS.Pro
       /^claude-sonnet-4-6, says the manifest$/m,
     ],
   },
+  mcp: {
+    script: [{ tool_calls: [{ name: "mcp__cities__population", input: { city: "Seoul" } }] }, { text: "9.6 million." }],
+    prints: [
+      /^offered: mcp__cities__population$/m,
+      /^mcp__cities__population → 9\.6$/m,
+      /^9\.6 million\.$/m,
+      /^mcp__cities__population read$/m,
+      /^exec\.mcp\.connect_failed The MCP server "lost" could not be started/m,
+    ],
+  },
   errors: { script: [], prints: [/exec\.stage\.guard_rejected: cost_budget/] },
   failover: {
     script: [{ fault: { kind: "status", status: 429, retry_after: 60 } }, { text: "Paris." }],

@@ -1,6 +1,7 @@
 /** What a call costs, and what it can cost at most. */
 import type { Price, Rates } from "./services.ts";
-import { promptTokens, type Usage } from "./usage.ts";
+import type { State } from "./state.ts";
+import { addUsage, promptTokens, type Usage } from "./usage.ts";
 
 /** US dollars. `saved`: what caching spared, less what writing to the cache cost above a plain read. */
 export type Bill = { readonly cost: number; readonly saved: number };
@@ -52,4 +53,20 @@ export const levelsOf = (price: Price, tokens: number, hour: boolean): readonly 
     const dearest = Math.max(rates.input, reading(rates), writing(rates), hour ? writing1h(rates) : 0);
     return { prompt: dearest === 0 ? 0 : Math.min(tokens, starts[i + 1] ?? tokens) * dearest, output: rates.output };
   });
+};
+
+/** What was spent beside the turn's own calls. `cost`: US dollars, null when the price is not known; `held`: what it may have cost beyond. */
+export type Spent = { readonly usage: Usage; readonly cost: number | null; readonly held: number };
+type Books = Pick<State, "tokenUsage" | "turnTokenUsage" | "totalCostUsd" | "sessionCostUsd" | "heldCostUsd">;
+
+/** The books with it: the turn pays. An unknown price makes the totals unknown. */
+export const billed = (books: Books, { usage, cost, held }: Spent): Partial<Books> => {
+  const plus = (total: number | null) => (total === null || cost === null ? null : total + cost);
+  return {
+    tokenUsage: addUsage(books.tokenUsage, usage),
+    turnTokenUsage: [...books.turnTokenUsage, usage],
+    ...(held ? { heldCostUsd: books.heldCostUsd + held } : {}),
+    totalCostUsd: plus(books.totalCostUsd),
+    sessionCostUsd: plus(books.sessionCostUsd),
+  };
 };

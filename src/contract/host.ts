@@ -1,4 +1,5 @@
 /** What only a host can give: functions and objects that no manifest can hold. Every part is optional; a strategy that needs one says so. */
+import type { Spent } from "./bill.ts";
 import type { ContentBlock, Message, MessageInput } from "./message.ts";
 import type { Json, JsonObject } from "./schema.ts";
 import type { AgentResult, DelegateRequest, State, SystemPrompt } from "./state.ts";
@@ -41,6 +42,8 @@ export type SubagentMetadata = {
   readonly max_concurrent: number;
   readonly extras: JsonObject;
 };
+/** What another agent answered. */
+export type Delegated = Omit<AgentResult, "agent_type" | "task"> & { readonly spent?: Spent };
 /** A part of the prompt. Empty text is left out. `volatile`: it changes between turns, so it goes after the cache marks. */
 export interface PromptBlock {
   readonly name: string;
@@ -70,8 +73,11 @@ export interface Host {
   readonly criteria?: readonly Criterion[];
   /** Stage 13, `eager_wait` and `timed_wait`: does a task and gives its result. */
   executeTask?(task: JsonObject, call: Call): Promise<Json>;
-  /** Stage 12, `delegate`, `evaluator`, `subagent_type`: has another agent do a task. Rejects or answers with success false. */
-  delegate?(request: DelegateRequest, state: State, call: Call): Promise<Omit<AgentResult, "agent_type" | "task">>;
+  /**
+   * Stage 12, `delegate`, `evaluator`, `subagent_type`: has another agent do a task. Rejects or answers with success false. What it says it has
+   * spent is on the turn's bill.
+   */
+  delegate?(request: DelegateRequest, state: State, call: Call): Promise<Delegated>;
   /** Stage 12, `subagent_type`: what is known of a type of agent, or null for an unknown one. */
   agentType?(agentType: string): SubagentMetadata | null;
   /** Stage 2, `static`. */

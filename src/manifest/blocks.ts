@@ -1,18 +1,7 @@
 /** The blocks of a manifest beside `model` and `pipeline`: their keys, in the order in which they are written, defaults and kinds. */
-import {
-  type Fields,
-  fields,
-  flag,
-  int,
-  type Json,
-  type JsonObject,
-  json,
-  list,
-  number,
-  object,
-  record,
-  text,
-} from "../contract/schema.ts";
+export { MCP_SERVER } from "../contract/mcp.ts";
+
+import { type Fields, fields, flag, int, type Json, type JsonObject, json, list, object, record, text } from "../contract/schema.ts";
 
 const word = (about: string) => text({ about });
 const line = (about: string) => text({ about, default: "" });
@@ -58,17 +47,6 @@ export const TOOLS = fields({
   external: list(json({ about: "a name, or `{ name, required }`" }), { about: "tools that the host provides, by name", default: [] }),
   scope: free("kept for the host; nothing here reads it"),
   core_overrides: record(flag({ about: "core" }), { about: "tool, or `prefix*` → whether it is offered from the start", default: {} }),
-});
-
-export const MCP_SERVER = fields({
-  name: line("names the server and, as mcp__name__tool, its tools"),
-  command: line("program to start, for stdio"),
-  args: names("its arguments"),
-  env: record(word("a value"), { about: "added to its environment; a value may refer to the host's", default: {} }),
-  transport: text({ about: "stdio, http or sse", default: "stdio" }),
-  url: line("address, for http and sse"),
-  headers: free("sent with every request; a value may refer to the host's environment"),
-  call_timeout_s: number({ about: "seconds until a call has failed; 0: no limit", min: 0, default: 300 }),
 });
 
 export const EXTERNAL = fields({

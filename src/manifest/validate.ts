@@ -17,6 +17,7 @@ import { within } from "./drop.ts";
 import { entryFindings } from "./entries.ts";
 import { named } from "./names.ts";
 import { type Read, read } from "./read.ts";
+import { rosterOf, withRoster } from "./roster.ts";
 import { type Settings, settingsOf } from "./settings.ts";
 import { softened } from "./severity.ts";
 
@@ -35,13 +36,14 @@ export interface ValidateOptions {
 
 /**
  * All findings of a manifest, its plain JSON or whatever else was read, each with its path in what was given; none when it is right. Pure: nothing
- * is asked, opened or run, and no credentials are needed. A manifest without a finding of severity "error" loads.
+ * is asked, opened or run, and no credentials are needed. A manifest without a finding of severity "error" loads, at a host that has the tools which
+ * it requires.
  */
 export const validateManifest = (manifest: unknown, options: ValidateOptions = {}): readonly Finding[] => {
   const { places, findings } = placesWith(options);
-  const services = offline(options.host);
   try {
     const taken = readAny(manifest);
+    const services = offline(withRoster(options.host, taken.document));
     return [...findings, ...taken.findings, ...within(taken.from, examine(taken.document, { ...options, places, services }).findings)];
   } catch (error) {
     if (error instanceof ConfigError) return [...findings, ...error.findings];
@@ -99,8 +101,32 @@ export const examine = (
   const api = places.find((placed) => placed.entry === "api")?.stage;
   const primary = entries.find(({ name }) => name === "api")?.config?.provider;
   const names = { tools, providers: providersOf(api), primary: typeof primary === "string" ? primary : "anthropic" };
-  const all = [...findings, ...beside, ...compiled.findings.filter(({ path }) => !taken.has(path)), ...blockFindings(document, names)];
+  const all = [
+    ...findings,
+    ...beside,
+    ...compiled.findings.filter(({ path }) => !taken.has(path)),
+    ...blockFindings(document, names),
+    ...agentFindings(document, given),
+  ];
   return { plan: compiled.plan, settings, findings: softened(all, document.stages) };
+};
+
+/** All that is wrong with the manifests of sub-agents, each at its place. Of the host's parts they have the person who approves. */
+const agentFindings = (document: ManifestDocument, given: Parameters<typeof examine>[1]): Finding[] => {
+  const { approve } = given.services.host;
+  return rosterOf(document).flatMap(({ manifest, path }) => {
+    if (!manifest) return [];
+    const below = (findings: readonly Finding[]) =>
+      findings.map((found) => ({ ...found, path: [`${path}.manifest`, found.path].filter(Boolean).join(".") }));
+    try {
+      const taken = readAny(manifest);
+      const services = offline(withRoster(approve && { approve }, taken.document));
+      return below([...taken.findings, ...within(taken.from, examine(taken.document, { ...given, services }).findings)]);
+    } catch (error) {
+      if (error instanceof ConfigError) return below(error.findings);
+      throw error;
+    }
+  });
 };
 
 const providersOf = (api: Stage | undefined): readonly string[] => api?.config.shape.provider?.options ?? [];

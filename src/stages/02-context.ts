@@ -1,5 +1,6 @@
 /** Stage 2: what the model gets to read of the past. Recall and replay happen once a turn; the history is kept within the window on every pass. */
 
+import { billed } from "../contract/bill.ts";
 import { purseOf } from "../contract/budget.ts";
 import { asError } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
@@ -7,7 +8,6 @@ import { fields, flag, int, number, oneOf, text } from "../contract/schema.ts";
 import { Broken, defineStage, type Patch, type StageContext } from "../contract/stage.ts";
 import { newState, type State } from "../contract/state.ts";
 import { one } from "../contract/strategy.ts";
-import { addUsage } from "../contract/usage.ts";
 import { type Compacted, compactors } from "./02-context/compactors.ts";
 import { queryOf, type Say } from "./02-context/cut.ts";
 import { prune } from "./02-context/prune.ts";
@@ -238,16 +238,4 @@ const compact = async (state: Read, ctx: Context): Promise<Compacted> => {
     emit("context.compaction_failed", { compactor: chosen.compactor, trigger: "proactive", error: asError(error).message });
     return { messages: state.messages };
   }
-};
-
-/** What a compaction costs is paid by the turn. An unknown price makes the totals unknown. */
-const billed = (state: Read, { usage, cost, held }: NonNullable<Compacted["spent"]>): Write => {
-  const plus = (total: number | null) => (total === null || cost === null ? null : total + cost);
-  return {
-    tokenUsage: addUsage(state.tokenUsage, usage),
-    turnTokenUsage: [...state.turnTokenUsage, usage],
-    ...(held ? { heldCostUsd: state.heldCostUsd + held } : {}),
-    totalCostUsd: plus(state.totalCostUsd),
-    sessionCostUsd: plus(state.sessionCostUsd),
-  };
 };

@@ -1,10 +1,11 @@
 /** Stage 12: has other agents do what the model hands on, and tells it their answers. */
+import type { Spent } from "../contract/bill.ts";
 import type { Message } from "../contract/message.ts";
 import { fields, flag, int, text } from "../contract/schema.ts";
-import { defineStage } from "../contract/stage.ts";
-import { STATE, type StateKey } from "../contract/state.ts";
+import { Broken, defineStage } from "../contract/stage.ts";
+import { STATE, type State, type StateKey } from "../contract/state.ts";
 import { one } from "../contract/strategy.ts";
-import { orchestrators } from "./12-agent/orchestrators.ts";
+import { type Orchestration, orchestrators, paid } from "./12-agent/orchestrators.ts";
 import { requestsOf, summary } from "./12-agent/requests.ts";
 
 export const agent = defineStage({
@@ -17,7 +18,18 @@ export const agent = defineStage({
   }),
   // The host's agent may look at anything.
   reads: Object.keys(STATE) as StateKey[],
-  writes: ["messages", "agentResults", "delegateRequests", "evaluationInput", "toolIteration"],
+  writes: [
+    "messages",
+    "agentResults",
+    "delegateRequests",
+    "evaluationInput",
+    "toolIteration",
+    "tokenUsage",
+    "turnTokenUsage",
+    "totalCostUsd",
+    "sessionCostUsd",
+    "heldCostUsd",
+  ],
   slots: {
     orchestrator: one({ about: "who does the work", default: "single_agent", strategies: orchestrators }),
   },
@@ -38,16 +50,24 @@ export const agent = defineStage({
     const requests = requestsOf(state);
     const { max_delegations: cap } = config;
     emit("agent.orchestrate_start", { orchestrator: chosen.orchestrator, delegate_count: requests.length });
-    const done = await slots.orchestrator(requests.slice(0, cap), state, call);
+    const spent: Spent[] = [];
+    const door = { emit: call.emit, step: call.step, signal: call.signal, spent, spend: (one: Spent) => void spent.push(one) };
+    let done: Orchestration;
+    try {
+      done = await slots.orchestrator(requests.slice(0, cap), state, door);
+    } catch (error) {
+      throw spent.length ? new Broken(error, bill(state, spent)) : error;
+    }
     if (done.served && requests.length > cap) emit("agent.delegations_capped", { requested: requests.length, cap });
     emit("agent.orchestrate_complete", { delegated: done.delegated, sub_result_count: done.results.length });
 
     const judged = done.evaluationInput === undefined ? {} : { evaluationInput: done.evaluationInput };
-    if (!done.served || !requests.length) return judged;
+    if (!done.served || !requests.length) return { ...judged, ...bill(state, spent) };
     const told = summary(done.results, requests.slice(cap), config.result_chars);
     const message: Message = { id: messageId(), origin: "note", role: "user", content: [{ type: "text", text: told }] };
     return {
       ...judged,
+      ...bill(state, spent),
       messages: [...state.messages, message],
       agentResults: [...state.agentResults, ...done.results],
       delegateRequests: [],
@@ -56,3 +76,13 @@ export const agent = defineStage({
     };
   },
 });
+
+/** What other agents have spent, the turn pays. */
+const bill = (
+  state: State,
+  spent: readonly Spent[],
+): Partial<Pick<State, "tokenUsage" | "turnTokenUsage" | "totalCostUsd" | "sessionCostUsd" | "heldCostUsd">> => {
+  if (!spent.length) return {};
+  const { tokenUsage, turnTokenUsage, totalCostUsd, sessionCostUsd, heldCostUsd } = paid(state, spent);
+  return { tokenUsage, turnTokenUsage, totalCostUsd, sessionCostUsd, heldCostUsd };
+};

@@ -2,7 +2,16 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { builtinTools, ConfigError, check, EnvironmentManifest, type JsonObject, type ManifestDocument, Pipeline } from "geny-executor";
+import {
+  type AdhocToolProvider,
+  builtinTools,
+  ConfigError,
+  check,
+  EnvironmentManifest,
+  type JsonObject,
+  type ManifestDocument,
+  Pipeline,
+} from "geny-executor";
 import { MODEL, migrateManifest, PIPELINE_SETTINGS } from "geny-executor/manifest";
 import { providers } from "geny-executor/providers";
 import { startModel } from "geny-executor/testing";
@@ -121,11 +130,19 @@ const outcomeOf = ({ ok, pipeline, warnings }: Outcome) => {
   };
 };
 
+/** A host that has the tools which a manifest requires: the Python program of the recordings lets them be missing. */
+const required = (given: unknown): AdhocToolProvider => ({
+  get: (name) =>
+    JSON.stringify(given).includes(`{"name":${JSON.stringify(name)},"required":true}`)
+      ? { name, description: "", input: { type: "object" }, effect: "read", run: () => "" }
+      : undefined,
+});
+
 /** What is built of a manifest, in the recordings' words; only `ok` when it is refused. */
 export const built = (given: unknown, strict: boolean) => {
   let pipeline: Pipeline;
   try {
-    pipeline = new Pipeline({ manifest: given as ManifestDocument, strict });
+    pipeline = new Pipeline({ manifest: given as ManifestDocument, strict, adhocProviders: strict ? [required(given)] : [] });
   } catch (error) {
     if (error instanceof ConfigError) return { ok: false };
     throw error;
@@ -176,7 +193,8 @@ const oneTurn = async (given: ManifestDocument): Promise<string> => {
   const offline = () => providers.anthropic(options);
   const names = ["anthropic", "openai", "google", "vllm", "claude_code_cli"];
   const folder = await mkdtemp(join(tmpdir(), "geny-manifest-"));
-  await using pipeline = await Pipeline.fromManifest(elsewhere(given, folder), {
+  await using pipeline = new Pipeline({
+    manifest: elsewhere(given, folder),
     strict: false,
     providers: Object.fromEntries(names.map((name) => [name, offline])),
   });

@@ -5,7 +5,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ConfigError, FINDINGS, type Finding, type ManifestDocument, manifestFindingsFor, Pipeline, validateManifest } from "geny-executor";
+import {
+  type AdhocToolProvider,
+  ConfigError,
+  FINDINGS,
+  type Finding,
+  type ManifestDocument,
+  manifestFindingsFor,
+  Pipeline,
+  validateManifest,
+} from "geny-executor";
 import { load } from "../golden-replay/data.ts";
 import { manifestNamed } from "../golden-replay/manifest-cases.ts";
 import { mutated, mutation, type Value } from "./mutate.ts";
@@ -20,9 +29,13 @@ const SOUND = new Set(
   [...BASES.keys()].filter((file) => validateManifest(BASES.get(file)).every(({ severity }) => severity === "warning")),
 );
 
+/** What a manifest requires of its host is there. */
+const KNOWS_ALL: AdhocToolProvider = {
+  get: (name) => ({ name, description: "", input: { type: "object" }, effect: "read", run: () => "" }),
+};
 const made = (manifest: unknown, strict: boolean): Pipeline | ConfigError => {
   try {
-    return new Pipeline({ manifest: manifest as ManifestDocument, strict });
+    return new Pipeline({ manifest: manifest as ManifestDocument, strict, adhocProviders: [KNOWS_ALL] });
   } catch (error) {
     if (error instanceof ConfigError) return error;
     throw error;

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { stat } from "node:fs/promises";
 import { APIError } from "../../contract/errors.ts";
+import { endGroup, keepGroup } from "../../contract/process-group.ts";
 import { type ByteQueue, byteQueue } from "../bytes.ts";
 import { notFound } from "./binary.ts";
 
@@ -30,12 +31,10 @@ export interface Running {
   send(input: string): void;
   /** No more input comes. */
   endInput(): void;
-  /** Asks the group to end, and ends by force after `GRACE` what is left of it. Settles when it is gone. Never rejects. */
+  /** Asks the group to end, and ends by force 2 s later what is left of it. Settles when it is gone. Never rejects. */
   end(): Promise<void>;
 }
 
-/** Milliseconds from the polite signal to the one that nobody can ignore. */
-const GRACE = 2000;
 /** Milliseconds that output may still come once the process has ended: something that it started may hold the pipe. */
 const DRAIN = 500;
 const AHEAD = 1 << 20;
@@ -69,8 +68,7 @@ export const start = async (command: Command): Promise<Running> => {
     });
   });
   const pid = child.pid as number; // there is one once it was spawned
-  running.add(pid);
-  if (running.size === 1) process.once("exit", killAll);
+  keepGroup(pid);
   let ending: Promise<void> | undefined;
   return {
     stdout: queue,
@@ -80,8 +78,6 @@ export const start = async (command: Command): Promise<Running> => {
     endInput: () => void stdin.end(),
     end: () => {
       ending ??= endGroup(pid).finally(() => {
-        running.delete(pid);
-        if (running.size === 0) process.removeListener("exit", killAll);
         stdout.destroy();
         stderr.destroy();
       });
@@ -105,30 +101,4 @@ const spawned = async ({ binary, args, env, cwd }: Command) => {
     if (code === "ERR_INVALID_ARG_VALUE") throw wrong("a prompt, argument or variable holds a NUL character. Remove it.");
     throw notFound(`${binary} could not be started (${code}).`, cause);
   }
-};
-
-const endGroup = async (pid: number): Promise<void> => {
-  if (!signalGroup(pid, "SIGTERM")) return;
-  for (let waited = 0; waited < GRACE; waited += 20) {
-    await new Promise((ok) => setTimeout(ok, 20));
-    if (!signalGroup(pid, 0)) return;
-  }
-  signalGroup(pid, "SIGKILL");
-};
-
-/** False when nothing of the group is left. */
-const signalGroup = (pid: number, signal: NodeJS.Signals | 0): boolean => {
-  try {
-    process.kill(process.platform === "win32" ? pid : -pid, signal);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ESRCH" || error.code === "EPERM")) return false;
-    throw error;
-  }
-};
-
-/** Groups that a process which ends takes with it. */
-const running = new Set<number>();
-const killAll = () => {
-  for (const pid of running) signalGroup(pid, "SIGKILL");
 };

@@ -1,12 +1,13 @@
 /** Slot `compactor`: makes a history that fills the window short again. */
 
+import type { Spent } from "../../contract/bill.ts";
 import type { Purse } from "../../contract/budget.ts";
 import type { ModelSettings } from "../../contract/manifest.ts";
 import type { Message } from "../../contract/message.ts";
 import { fields, int, number, text } from "../../contract/schema.ts";
 import { type Call, defineStrategy } from "../../contract/strategy.ts";
 import { ACKNOWLEDGED, cut, marker, newest, type Say } from "./cut.ts";
-import { type Spent, summarizeWith } from "./summarize.ts";
+import { summarizeWith } from "./summarize.ts";
 
 export interface Room {
   /** Tokens of the model's window. */

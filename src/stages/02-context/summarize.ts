@@ -1,6 +1,6 @@
 /** One call of a model that sums up what a conversation held. */
 
-import { costOf } from "../../contract/bill.ts";
+import { costOf, type Spent } from "../../contract/bill.ts";
 import { type Purse, type Reserved, reserve } from "../../contract/budget.ts";
 import { fold, incomplete } from "../../contract/collect.ts";
 import { asError } from "../../contract/errors.ts";
@@ -10,7 +10,7 @@ import { type ContentBlock, lengthOf, type Message, textOf } from "../../contrac
 import { type ModelRequest, type ModelResponse, modelRequest, type Provider } from "../../contract/provider.ts";
 import type { Services } from "../../contract/services.ts";
 import type { Call } from "../../contract/strategy.ts";
-import { noUsage, type Usage } from "../../contract/usage.ts";
+import { noUsage } from "../../contract/usage.ts";
 
 /** Characters of one message that the model gets to read, and of the whole, of which the middle goes first. */
 const OF_MESSAGE = 1500;
@@ -30,8 +30,6 @@ interface Answer {
   /** What a call that broke is billed. */
   readonly lost?: Interrupted;
 }
-/** `cost`: US dollars, null when the price is not known; `held`: what it may have cost beyond. */
-export type Spent = { readonly usage: Usage; readonly cost: number | null; readonly held: number };
 interface Summary {
   /** Empty: there is none. */
   readonly summary: string;

@@ -1,5 +1,6 @@
 /** Who does the work that the model hands on. All of them reach other agents through the host's `delegate`. */
-import type { Host, SubagentMetadata } from "../../contract/host.ts";
+import { billed, type Spent } from "../../contract/bill.ts";
+import type { Delegated, Host, SubagentMetadata } from "../../contract/host.ts";
 import { fields, type JsonObject } from "../../contract/schema.ts";
 import type { AgentResult, DelegateRequest, State } from "../../contract/state.ts";
 import { type Call, defineStrategy } from "../../contract/strategy.ts";
@@ -14,25 +15,42 @@ export interface Orchestration {
   /** What a judge said, for stage 14; null takes back what one said before. */
   readonly evaluationInput?: JsonObject | null;
 }
-export type Orchestrator = (requests: readonly DelegateRequest[], state: State, call: Call) => Promise<Orchestration>;
+/** Where other agents' costs go. */
+export interface Books {
+  readonly spent: readonly Spent[];
+  spend(spent: Spent): void;
+}
+export type Orchestrator = (requests: readonly DelegateRequest[], state: State, call: Call & Books) => Promise<Orchestration>;
 type Answer = Omit<AgentResult, "agent_type" | "task">;
 
 const nothing: Orchestration = { delegated: false, results: [], served: false };
 const failed = (error: string): Answer => ({ success: false, text: "", error });
 
-/** Asks the host's agent, as one step. A failure is an answer; only an abort is thrown. */
-const ask = async (host: Host, request: DelegateRequest, name: string, state: State, call: Call, prefix = ""): Promise<Answer> => {
+/** Asks the host's agent, as one step; it knows what those before it have spent. A failure is an answer; only an abort is thrown. */
+const ask = async (host: Host, request: DelegateRequest, name: string, state: State, call: Call & Books, prefix = ""): Promise<Answer> => {
   try {
-    return await call.step(`agent:${name}`, async (signal) => {
+    const answer = await call.step(`agent:${name}`, async (signal): Promise<Delegated> => {
       if (!host.delegate) return failed("this host has no other agents");
-      const { success, text, error, subagent_metadata } = await host.delegate(request, state, { ...call, signal });
-      return { success, text, error: error ?? null, ...(subagent_metadata === undefined ? {} : { subagent_metadata }) };
+      const { emit, step } = call;
+      return host.delegate(request, paid(state, call.spent), { emit, step, signal });
     });
+    if (answer.spent) call.spend(answer.spent);
+    call.signal.throwIfAborted();
+    const { success, text, error, subagent_metadata } = answer;
+    return { success, text, error: error ?? null, ...(subagent_metadata === undefined ? {} : { subagent_metadata }) };
   } catch (error) {
     call.signal.throwIfAborted();
     return failed(`${prefix}${error instanceof Error ? error.message : String(error)}`);
   }
 };
+
+/** The newest call of the turn's own stays the last: the size of the next request is reckoned from it. */
+export const paid = <S extends Seen>(state: S, all: readonly Spent[]): S => {
+  let books = state;
+  for (const one of all) books = { ...books, ...billed(books, one), turnTokenUsage: books.turnTokenUsage.toSpliced(-1, 0, one.usage) };
+  return books;
+};
+type Seen = Parameters<typeof billed>[0];
 
 const single_agent = defineStrategy<Orchestrator>()({
   about: "No delegation: requests stay where they are.",

@@ -1,27 +1,10 @@
+import { harmless } from "../../contract/harmless.ts";
 import { defineTool, type Tool } from "../../contract/tool.ts";
 import { Refused, refusals, resolvePath } from "./paths.ts";
 import { type Ended, runCommand } from "./process-group.ts";
 
 const TIMEOUT = 120_000;
 const LIMIT = 100_000;
-
-/** What a command gets of our own environment: nothing that could hold a secret. Every `LC_*` too. */
-const HARMLESS = [
-  "PATH",
-  "HOME",
-  "USER",
-  "LOGNAME",
-  "SHELL",
-  "LANG",
-  "LANGUAGE",
-  "TERM",
-  "COLORTERM",
-  "TMPDIR",
-  "TZ",
-  "HOSTNAME",
-  "EDITOR",
-  "PAGER",
-];
 
 export const bashTool: Tool<{ command: string; timeout?: number }> = defineTool({
   name: "Bash",
@@ -57,10 +40,3 @@ const output = ({ stdout, stderr, leftOpen }: Ended): string[] => [
   ...(stderr ? [`STDERR:\n${stderr}`] : []),
   ...(leftOpen ? ["[Something that the command started still runs; its output was not waited for.]"] : []),
 ];
-
-const harmless = (env: NodeJS.ProcessEnv): { [name: string]: string } => {
-  const out: { [name: string]: string } = {};
-  for (const [name, value] of Object.entries(env))
-    if (value !== undefined && (HARMLESS.includes(name) || name.startsWith("LC_"))) out[name] = value;
-  return out;
-};

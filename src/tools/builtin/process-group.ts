@@ -1,5 +1,6 @@
 /** A shell command in a process group of its own, which is ended as a whole. */
 import type { ChildProcess } from "node:child_process";
+import { endGroup, forgetGroup, keepGroup } from "../../contract/process-group.ts";
 
 export interface Ended {
   readonly stdout: string;
@@ -19,14 +20,12 @@ export interface Command {
   readonly signal: AbortSignal;
 }
 
-/** Milliseconds from the polite signal to the one that nobody can ignore. */
-const GRACE = 2000;
 /** Milliseconds that output may still come once the shell has ended. */
 const DRAIN = 500;
 
 /**
  * Rejects when the command cannot be started, and with the signal's reason on abort. After an abort or a time-out nothing of the group is left
- * `GRACE` later at the latest. Only a process that leaves the group escapes (`setsid`), and what the command itself
+ * 2 s later at the latest. Only a process that leaves the group escapes (`setsid`), and what the command itself
  * left running behind it when it ended in time.
  */
 export const runCommand = async ({ command, cwd, env, timeoutMs, limit, signal }: Command): Promise<Ended> => {
@@ -45,7 +44,7 @@ export const runCommand = async ({ command, cwd, env, timeoutMs, limit, signal }
       let late = false;
       child.once("error", no);
       if (pid === undefined) return;
-      running(pid);
+      keepGroup(pid);
       stop = () => {
         endGroup(pid).then(() => release(child));
         no(signal.reason);
@@ -77,46 +76,13 @@ export const runCommand = async ({ command, cwd, env, timeoutMs, limit, signal }
   } finally {
     clearTimeout(timer);
     if (stop) signal.removeEventListener("abort", stop);
-    if (pid !== undefined && !signal.aborted) ended(pid);
+    if (pid !== undefined && !signal.aborted) forgetGroup(pid);
   }
 };
 
 const release = (child: ChildProcess) => {
   child.stdout?.destroy();
   child.stderr?.destroy();
-};
-
-/** SIGTERM to the whole group, and SIGKILL to what is left after the grace time. Settles when the group is gone. */
-const endGroup = async (pid: number): Promise<void> => {
-  signalGroup(pid, "SIGTERM");
-  for (let waited = 0; waited < GRACE && signalGroup(pid, 0); waited += 20) await new Promise((ok) => setTimeout(ok, 20));
-  signalGroup(pid, "SIGKILL");
-  ended(pid);
-};
-
-/** False when the group is gone. */
-const signalGroup = (pid: number, signal: NodeJS.Signals | 0): boolean => {
-  try {
-    process.kill(-pid, signal);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ESRCH" || error.code === "EPERM")) return false;
-    throw error;
-  }
-};
-
-/** Groups of commands that are running: a process that ends takes them with it. */
-const groups = new Set<number>();
-const endAll = () => {
-  for (const pid of groups) signalGroup(pid, "SIGKILL");
-};
-const running = (pid: number) => {
-  if (groups.size === 0) process.once("exit", endAll);
-  groups.add(pid);
-};
-const ended = (pid: number) => {
-  groups.delete(pid);
-  if (groups.size === 0) process.removeListener("exit", endAll);
 };
 
 /** Keeps head and tail of what a stream says, so that memory stays bounded. Bytes that are no UTF-8 become U+FFFD. */

@@ -1,0 +1,85 @@
+/** What a pipeline gets that is made for one task of another one: no tool, no key and no dollar that its parent has not. */
+import { purseOf } from "./contract/budget.ts";
+import { GuardRejectError } from "./contract/errors.ts";
+import type { ManifestDocument } from "./contract/manifest.ts";
+import type { Provider } from "./contract/provider.ts";
+import type { Json } from "./contract/schema.ts";
+import type { State } from "./contract/state.ts";
+import type { Tool } from "./contract/tool.ts";
+import { permits } from "./contract/tool-guard.ts";
+import { isObject } from "./manifest/json.ts";
+import { textsOf } from "./manifest/roster.ts";
+import { toolName } from "./mcp/tools.ts";
+import type { PipelineOptions } from "./pipeline.ts";
+import { providerOf } from "./primary.ts";
+import { inForce, type Runtime } from "./runtime.ts";
+import type { Environment, ProviderSource, Wiring } from "./services.ts";
+
+export interface Parent {
+  /** As it is in force. */
+  wiring(): Wiring;
+}
+
+/** `allowed`: the only tools it may have; null: all that its manifest names. Throws `exec.stage.guard_rejected` when nothing is left to spend. */
+export const childOf = (document: ManifestDocument, allowed: readonly string[] | null, state: State, parent: Parent): PipelineOptions => {
+  const named = namesTool(document);
+  const { runtime, tools } = parent.wiring();
+  const may = ({ name }: Tool) => named(name) && (allowed?.includes(name) ?? true) && permits(state.toolGuard, name);
+  return {
+    ...inherited(document, runtime),
+    manifest: {
+      ...document,
+      pipeline: { ...document.pipeline, ...budgetOf(document, state) },
+      tools: { ...document.tools, built_in: [], external: [], mcp_servers: [] },
+    },
+    tools: tools.registry.list().filter(may),
+  };
+};
+
+/** Of the host's own parts only the person who approves. A key goes to no other provider than the one that it is for. */
+const inherited = (document: ManifestDocument, runtime: Runtime): Omit<PipelineOptions, "manifest"> => {
+  const { host, adhocProviders: _, apiKey, baseUrl, providers = {}, ...rest }: Environment = inForce(runtime);
+  const same = providerOf(document) === runtime.keyOf;
+  return {
+    ...rest,
+    subagents: {},
+    memory: {},
+    ...(same ? { apiKey, baseUrl } : {}),
+    providers: Object.fromEntries(Object.entries(providers).map(([name, source]) => [name, lent(source)])),
+    host: host?.approve ? { approve: host.approve } : {},
+  };
+};
+
+/** What the host has made stays open when the child is closed. */
+const lent = (source: ProviderSource): ProviderSource => {
+  if (typeof source === "function") return source;
+  const { name, capabilities } = source;
+  return {
+    name,
+    capabilities,
+    stream: (request, options) => source.stream(request, options),
+    ...(source.models ? { models: (options) => source.models?.(options) ?? Promise.resolve([]) } : {}),
+    ...(source.window ? { window: (model) => source.window?.(model) ?? null } : {}),
+    ...(source.hops ? { hops: (model) => source.hops?.(model) ?? [] } : {}),
+  } satisfies Provider;
+};
+
+/** What the parent's turn may still spend, or less. */
+const budgetOf = ({ pipeline }: ManifestDocument, state: State) => {
+  const { limit, spent, unknownPrice } = purseOf(state);
+  if (limit === null || (spent === null && unknownPrice === "allow")) return {};
+  const left = spent === null ? 0 : limit - spent;
+  if (left <= 0) throw new GuardRejectError(`Nothing is left of the $${limit} that the turn may cost.`, { guard: "cost_budget" });
+  const own = typeof pipeline.cost_budget_usd === "number" ? pipeline.cost_budget_usd : left;
+  return { cost_budget_usd: Math.min(own, left), ...(unknownPrice === "refuse" ? { unknown_price: unknownPrice } : {}) };
+};
+
+/** Whether a manifest names the parent's tool of that name: as built-in (`["*"]`: every one), as external, or by its MCP server. */
+const namesTool = ({ tools }: ManifestDocument): ((name: string) => boolean) => {
+  const builtIn = textsOf(tools.built_in);
+  if (builtIn.length === 1 && builtIn[0] === "*") return () => true;
+  const listed = (value: Json | undefined) => (Array.isArray(value) ? value.map((item) => (isObject(item) ? item.name : item)) : []);
+  const names = new Set([...builtIn, ...textsOf(listed(tools.external).filter((name) => name !== undefined))]);
+  const servers = textsOf(listed(tools.mcp_servers).filter((name) => name !== undefined)).map((server) => toolName(server, ""));
+  return (name) => names.has(name) || servers.some((prefix) => name.startsWith(prefix));
+};

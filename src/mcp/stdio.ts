@@ -1,0 +1,112 @@
+/** A server as a process of ours: messages over its input and output, one a line. It is ended together with all that it started. */
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
+import type { JSONRPCMessage, ReadBuffer, Transport } from "@modelcontextprotocol/client";
+import { asError } from "../contract/errors.ts";
+import { harmless } from "../contract/harmless.ts";
+import { endGroup, keepGroup } from "../contract/process-group.ts";
+import type { StdioServer } from "./config.ts";
+
+/** Milliseconds that a server may take to end by itself once its input is closed, as the protocol wants it. */
+const LEAVE = 1000;
+/** Characters of its error output that are kept, for whoever asks why it failed. */
+const KEPT = 2000;
+
+export interface Framing {
+  readonly ReadBuffer: new () => ReadBuffer;
+  serializeMessage(message: JSONRPCMessage): string;
+}
+
+export class StdioTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  readonly #server: StdioServer;
+  readonly #framing: Framing;
+  readonly #buffer: ReadBuffer;
+  #child: ChildProcessWithoutNullStreams | undefined;
+  #words = "";
+  #ended: Promise<void> | undefined;
+
+  constructor(server: StdioServer, framing: Framing) {
+    this.#server = server;
+    this.#framing = framing;
+    this.#buffer = new framing.ReadBuffer();
+  }
+
+  /** The newest part of its error output. The client knows by this name, and by `pid`, that it talks to a process. */
+  get stderr(): string {
+    return this.#words;
+  }
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  /** Rejects when the process cannot be started. */
+  async start(): Promise<void> {
+    const { command, args, env } = this.#server;
+    const { spawn } = await import("node:child_process");
+    const detached = process.platform !== "win32";
+    const child = spawn(command, args, { env: { ...harmless(process.env), ...env }, detached, stdio: ["pipe", "pipe", "pipe"] });
+    this.#child = child;
+    child.on("error", (error) => this.onerror?.(error));
+    child.stdin.on("error", () => {}); // it has ended: its exit says so
+    child.stdout.on("data", (piece: Buffer) => this.#read(piece));
+    child.stdout.on("error", (error) => this.onerror?.(error));
+    child.stderr.setEncoding("utf8").on("data", (piece: string) => {
+      this.#words = (this.#words + piece).slice(-KEPT);
+    });
+    child.once("exit", () => void this.close());
+    await new Promise((ok, no) => child.once("spawn", () => ok(undefined)).once("error", no));
+    if (child.pid !== undefined) keepGroup(child.pid);
+  }
+
+  send(message: JSONRPCMessage): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const gone = () => reject(new Error("The server's process has ended."));
+    const { stdin } = this.#child ?? {};
+    if (!stdin?.writable) gone();
+    else stdin.write(this.#framing.serializeMessage(message), (error) => (error ? gone() : resolve()));
+    return promise;
+  }
+
+  /** Settles when nothing of the process's group is left. */
+  close(): Promise<void> {
+    this.#ended ??= this.#end();
+    return this.#ended;
+  }
+
+  async #end(): Promise<void> {
+    const child = this.#child;
+    if (child?.pid !== undefined) {
+      const left = Promise.withResolvers<void>();
+      child.once("close", left.resolve);
+      child.stdin.end();
+      const waited = setTimeout(left.resolve, LEAVE);
+      await left.promise;
+      clearTimeout(waited);
+      await endGroup(child.pid);
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }
+    this.#buffer.clear();
+    this.onclose?.();
+  }
+
+  #read(piece: Buffer): void {
+    try {
+      this.#buffer.append(piece);
+    } catch (error) {
+      this.onerror?.(asError(error));
+      void this.close(); // a message of more than 10 MB
+      return;
+    }
+    for (let more = true; more; )
+      try {
+        const message = this.#buffer.readMessage();
+        if (message) this.onmessage?.(message);
+        more = message !== null;
+      } catch (error) {
+        this.onerror?.(asError(error)); // a line that is no message
+      }
+  }
+}

@@ -1,0 +1,51 @@
+/** The MCP servers that a manifest names. */
+import { type Finding, finding } from "./contract/findings.ts";
+import type { Json, JsonObject } from "./contract/schema.ts";
+import { isObject } from "./manifest/json.ts";
+import { resolveVariables, variablesOf } from "./manifest/resolve.ts";
+import { configOf, isSecret, type MCPServerConfig } from "./mcp/config.ts";
+
+/** Added to the process's environment. */
+type Added = { readonly env?: { readonly [name: string]: string } };
+
+export interface Servers {
+  /** By name. */
+  readonly configs: { readonly [name: string]: MCPServerConfig };
+  /** Values of references whose names say that nobody is to see them. */
+  readonly secrets: readonly string[];
+  readonly findings: readonly Finding[];
+}
+
+/** `${NAME}` in an entry is the value of that name. An entry that is wrong is left out and a finding; of its form others have said enough. */
+export const serversOf = ({ mcp_servers: entries }: JsonObject, { env = {} }: Added): Servers => {
+  const configs = new Map<string, MCPServerConfig>();
+  const secrets: string[] = [];
+  const findings: Finding[] = [];
+  for (const [i, entry] of listOf(entries).entries()) {
+    const path = `tools.mcp_servers[${i}]`;
+    if (!isObject(entry) || typeof entry.name !== "string" || !entry.name) continue;
+    const { name } = entry;
+    if (configs.has(name)) findings.push(finding("tools.mcp_invalid", `${path}.name`, `another server is named "${name}"`));
+    const values = variablesOf(entry).map((reference) => ({
+      reference,
+      value: Object.hasOwn(env, reference) ? env[reference] : process.env[reference],
+    }));
+    const missing = values.filter(({ value }) => value === undefined);
+    findings.push(...missing.map(({ reference }) => finding("tools.mcp_unresolved", path, unresolved(reference))));
+    secrets.push(...values.flatMap(({ reference, value = "" }) => (isSecret(reference) ? [value] : [])));
+    const { config, findings: faults } = configOf(name, resolveVariables(entry, env) as JsonObject, path);
+    findings.push(...faults);
+    if (config && !missing.length && !configs.has(name)) configs.set(name, config);
+  }
+  return { configs: Object.fromEntries(configs), secrets, findings };
+};
+
+const unresolved = (name: string): string => `\${${name}} has no value: set it in the environment, or give it in the option \`env\``;
+const listOf = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : []);
+
+/** What is to be said of the servers: all of it when they are going to be connected, else that they are not. */
+export const serverFindings = (tools: JsonObject, added: Added, connecting: boolean): readonly Finding[] => {
+  if (connecting) return serversOf(tools, added).findings;
+  const message = "are not connected: make the pipeline with `await Pipeline.fromManifest(…)`";
+  return listOf(tools.mcp_servers).length ? [finding("tools.mcp_not_connected", "tools.mcp_servers", message)] : [];
+};

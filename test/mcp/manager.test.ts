@@ -1,0 +1,292 @@
+/** `MCPManager`, against real servers: processes of our own, the everything server, and one at a loopback address. */
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import { ConfigError, MCPConnectionError, type MCPServerConfig, type Tool } from "geny-executor";
+import { MCPManager } from "geny-executor/mcp";
+import { dispatcherOf, errorOf, textOfOutcome } from "../tools/making.ts";
+import { PIXEL } from "./little-tools.ts";
+import { EVERYTHING, everythingAt, freePort, processes, site } from "./world.ts";
+
+/** The failure of a connection, and the manager that is left. */
+const failing = async (config: MCPServerConfig, options: { readonly signal?: AbortSignal } = {}) => {
+  await using manager = new MCPManager();
+  try {
+    await manager.connect("broken", config, options);
+  } catch (error) {
+    assert.deepEqual(manager.listServers(), []);
+    return error as MCPConnectionError;
+  }
+  throw new Error("it connected");
+};
+const named = (tools: readonly Tool[], name: string): Tool => {
+  const found = tools.find((tool) => tool.name === name);
+  assert.ok(found, `there is ${name}`);
+  return found;
+};
+
+for (const kind of ["a process", "an address"] as const)
+  test(`tools of ${kind} have its name, their schema and the effect that their hints say`, async () => {
+    await using world = await processes();
+    await using at = await site();
+    await using manager = new MCPManager();
+    const tools = await manager.connect("my-srv", kind === "a process" ? world.little() : { url: at.url });
+    assert.deepEqual(manager.listTools(), tools);
+    const effects = Object.fromEntries(tools.map(({ name, effect }) => [name, effect]));
+    assert.deepEqual(effects, {
+      "mcp__my-srv__add": "read",
+      "mcp__my-srv__refuse": "once",
+      "mcp__my-srv__picture": "read",
+      "mcp__my-srv__measure": "idempotent",
+      // Not every vendor takes a dot; and what destroys is never done twice.
+      "mcp__my-srv__drop_all": "once",
+      "mcp__my-srv__sleep": "once",
+      "mcp__my-srv__die": "once",
+      "mcp__my-srv__tell": "read",
+    });
+    assert.equal(named(tools, "mcp__my-srv__add").description, "Adds two numbers.");
+    const { ask } = dispatcherOf(tools);
+    assert.equal(textOfOutcome(await ask("mcp__my-srv__add", { input: { a: 1, b: 2 } })), "3");
+    const wrong = await ask("mcp__my-srv__add", { input: { a: "one" } });
+    assert.equal(errorOf(wrong).code, "invalid_input");
+  });
+
+test("results: an error stays one, pictures stay pictures, structured content is what there is, the rest is told in words", async () => {
+  await using at = await site();
+  await using manager = new MCPManager();
+  const { ask } = dispatcherOf(await manager.connect("s", { url: at.url }));
+  const refused = await ask("mcp__s__refuse");
+  assert.ok(refused.isError && refused.block.is_error);
+  assert.equal(textOfOutcome(refused), "No such row.");
+  const { block } = await ask("mcp__s__picture");
+  assert.deepEqual(block.content, [
+    { type: "text", text: "One pixel:" },
+    { type: "image", source: { type: "base64", media_type: "image/png", data: PIXEL } },
+    { type: "text", text: "A note." },
+    { type: "text", text: "[resource note://2: second]" },
+    { type: "text", text: "[audio, audio/wav: it cannot be shown]" },
+  ]);
+  assert.equal(textOfOutcome(await ask("mcp__s__measure")), '{"celsius": 21}');
+  const tool = named(manager.listTools(), "mcp__s__measure");
+  const ctx = { signal: new AbortController().signal } as Parameters<Tool["run"]>[1];
+  assert.deepEqual(await tool.run({}, ctx), { content: { celsius: 21 }, metadata: { structured_content: { celsius: 21 } } });
+});
+
+test("a server of an older protocol works too: the everything server, by process and by either HTTP", async () => {
+  await using manager = new MCPManager();
+  const tools = await manager.connect("every", { command: process.execPath, args: [EVERYTHING, "stdio"] });
+  assert.ok(tools.length >= 10);
+  const { ask } = dispatcherOf(tools);
+  assert.match(textOfOutcome(await ask("mcp__every__get-sum", { input: { a: 20, b: 22 } })), /42/);
+  const image = (await ask("mcp__every__get-tiny-image")).block.content;
+  assert.ok(Array.isArray(image) && image.some((block) => block.type === "image"));
+  for (const transport of ["sse", "streamableHttp"] as const) {
+    await using at = await everythingAt(transport);
+    const tools = await manager.connect(transport, { url: at.url, transport: transport === "sse" ? "sse" : "streamable-http" });
+    const { ask } = dispatcherOf(tools);
+    assert.match(textOfOutcome(await ask(`mcp__${transport}__echo`, { input: { message: "hi" } })), /hi/);
+    await manager.disconnect(transport);
+  }
+});
+
+test("a call is bounded by call_timeout_s, and by the run's own signal", async () => {
+  await using world = await processes();
+  await using manager = new MCPManager();
+  const tools = await manager.connect("s", { ...world.little(), call_timeout_s: 0.2 });
+  const { ask } = dispatcherOf(tools);
+  const late = await ask("mcp__s__sleep", { input: { ms: 60_000 } });
+  assert.equal(errorOf(late).code, "timeout");
+  const controller = new AbortController();
+  const waiting = ask("mcp__s__sleep", { input: { ms: 60_000 }, signal: controller.signal });
+  await wait(50);
+  controller.abort(new Error("enough"));
+  await assert.rejects(waiting, /enough/);
+  assert.equal(textOfOutcome(await ask("mcp__s__add", { input: { a: 1, b: 1 } })), "2", "the server serves on");
+});
+
+test("calls of a server that has died are transport errors that name it", async () => {
+  await using world = await processes();
+  await using manager = new MCPManager();
+  const { ask } = dispatcherOf(await manager.connect("s", world.little()));
+  for (const name of ["mcp__s__die", "mcp__s__add"]) {
+    const { code, details } = errorOf(await ask(name, { input: { a: 1, b: 2 } }));
+    assert.equal(code, "transport_error");
+    assert.equal(details.server, "s");
+    assert.equal(details.tool, name.slice("mcp__s__".length));
+  }
+  assert.deepEqual(world.left(), []);
+});
+
+test("disconnecting and closing leave no process, not even one that a server has started, and no request", async () => {
+  await using world = await processes();
+  await using at = await site();
+  const manager = new MCPManager();
+  await manager.connectAll({ a: world.little("orphan"), b: world.little(), c: { url: at.url } });
+  assert.deepEqual([...manager.listServers()].sort(), ["a", "b", "c"]);
+  await world.up(3);
+  assert.equal(world.left().length, 3);
+  assert.equal(await manager.disconnect("b"), true);
+  assert.equal(await manager.disconnect("b"), false);
+  assert.equal(world.left().length, 2);
+  await manager.close();
+  await manager.close();
+  assert.deepEqual([world.left(), at.open(), manager.listTools()], [[], 0, []]);
+  await assert.rejects(manager.connect("d", world.little()), /closed/);
+});
+
+test("one of several that fails takes the others with it, and is the one that is named", async () => {
+  await using world = await processes();
+  await using at = await site();
+  await using manager = new MCPManager();
+  await manager.connect("before", world.little());
+  const error = await manager.connectAll({ good: world.little("orphan"), bad: world.little("refuse"), web: { url: at.url } }).then(
+    () => assert.fail(),
+    (thrown: MCPConnectionError) => thrown,
+  );
+  assert.ok(error instanceof MCPConnectionError);
+  assert.equal(error.server, "bad");
+  assert.equal(error.code, "exec.mcp.connect_failed");
+  assert.match(error.message, /"bad" ended before it was ready[\s\S]*no licence/);
+  assert.deepEqual(manager.listServers(), ["before"]);
+  assert.equal(world.left().length, 1, "the one that was there stays");
+  assert.equal(at.open(), 0);
+});
+
+test("an abort while it connects rejects with its reason, and leaves nothing", async () => {
+  await using world = await processes();
+  await using manager = new MCPManager();
+  const controller = new AbortController();
+  const coming = manager.connectAll({ a: world.little("silent", "orphan"), b: world.little() }, { signal: controller.signal });
+  coming.catch(() => {});
+  await world.up(3);
+  controller.abort(new Error("never mind"));
+  await assert.rejects(coming, /never mind/);
+  assert.deepEqual([world.left(), manager.listServers()], [[], []]);
+});
+
+test("closing a manager ends a connection that is just coming", async () => {
+  await using world = await processes();
+  const manager = new MCPManager();
+  const coming = manager.connect("a", world.little("silent"));
+  coming.catch(() => {});
+  await world.up(1);
+  await manager.close();
+  await assert.rejects(coming, /closed/);
+  assert.deepEqual(world.left(), []);
+});
+
+test("what cannot be reached says which server, with which code, and what to do", async () => {
+  await using world = await processes();
+  await using locked = await site(401);
+  await using lost = await site(404);
+  await using broken = await site(500);
+  const cases: readonly [MCPServerConfig, string, RegExp][] = [
+    [{ command: "no-such-program-of-ours" }, "connect_failed", /could not be started \(ENOENT\).*in PATH/],
+    [world.little("refuse"), "connect_failed", /ended before it was ready/],
+    [{ ...world.little("silent"), connect_timeout_s: 0.6 }, "initialize_failed", /within 0\.6 s.*connect_timeout_s/],
+    [{ url: `http://127.0.0.1:${await freePort()}/mcp` }, "connect_failed", /could not be reached: .*ECONNREFUSED/],
+    [{ url: locked.url }, "connect_failed", /status 401.*headers/],
+    [{ url: lost.url }, "connect_failed", /status 404.*url/],
+    [{ url: broken.url }, "connect_failed", /status 500/],
+  ];
+  for (const [config, code, message] of cases) {
+    const error = await failing(config);
+    assert.ok(error instanceof MCPConnectionError, String(error));
+    assert.equal(error.code, `exec.mcp.${code}`, error.message);
+    assert.equal(error.server, "broken");
+    assert.match(error.message, /^The MCP server "broken" /);
+    assert.match(error.message, message);
+  }
+  assert.deepEqual(world.left(), []);
+});
+
+test("a server that answers the handshake and no list fails as a list", async () => {
+  const reply = (id: unknown, result: object) => JSON.stringify({ jsonrpc: "2.0", id, ...result });
+  const server = createServer(async (request, response) => {
+    let body = "";
+    for await (const piece of request) body += piece;
+    const { id, method } = JSON.parse(body || "{}");
+    const info = { protocolVersion: "2025-11-25", capabilities: { tools: {} }, serverInfo: { name: "x", version: "1" } };
+    const said =
+      method === "initialize" ? { result: info } : { error: { code: method === "tools/list" ? -32603 : -32601, message: "out of order" } };
+    if (id === undefined) response.writeHead(request.method === "POST" ? 202 : 405).end();
+    else response.writeHead(200, { "content-type": "application/json" }).end(reply(id, said));
+  });
+  await new Promise<void>((ok) => server.listen(0, "127.0.0.1", ok));
+  const address = server.address();
+  const error = await failing({ url: `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}` });
+  server.closeAllConnections();
+  server.close();
+  assert.equal(error.code, "exec.mcp.list_tools_failed");
+  assert.match(error.message, /out of order/);
+});
+
+test("a config that is wrong is refused before anything is started, all of it at once", async () => {
+  const cases: readonly [string, object, RegExp][] = [
+    ["s", {}, /mcp\.s\.command: is required/],
+    ["s", { url: "ftp://x" }, /mcp\.s\.url: must be an address/],
+    ["s", { url: "http://me:secret@x" }, /mcp\.s\.url: must hold no user and password/],
+    ["s", { command: "x", transport: "pigeon" }, /mcp\.s\.transport: must be one of stdio, http/],
+    ["한", { command: "x" }, /mcp\.한\.name/],
+    ["s", { command: "x", args: "y", call_timeout_s: -1 }, /mcp\.s\.args[\s\S]*mcp\.s\.call_timeout_s/],
+    ["s", { command: "x", comand: "y" }, /mcp\.s\.comand: is not a known key/],
+    ["s", { url: "http://x", headers: { a: 1 } }, /mcp\.s\.headers\.a: must be text/],
+  ];
+  await using manager = new MCPManager();
+  for (const [name, config, message] of cases)
+    await assert.rejects(manager.connect(name, config), (error) => error instanceof ConfigError && message.test(error.message));
+});
+
+test("a name can be connected once at a time", async () => {
+  await using at = await site();
+  await using manager = new MCPManager();
+  const first = manager.connect("s", { url: at.url });
+  await assert.rejects(manager.connect("s", { url: at.url }), /"s" already/);
+  await first;
+  await assert.rejects(manager.connect("s", { url: at.url }), /"s" already/);
+  await manager.disconnect("s");
+  await manager.connect("s", { url: at.url });
+});
+
+test("a server gets a harmless part of our environment and what its config adds", async () => {
+  await using world = await processes();
+  await using manager = new MCPManager();
+  process.env.OURS_ALONE = "no";
+  try {
+    const { ask } = dispatcherOf(await manager.connect("s", { ...world.little(), env: { LITTLE_MODE: "quiet" } }));
+    const seen = JSON.parse(textOfOutcome(await ask("mcp__s__tell")));
+    assert.equal(seen.LITTLE_MODE, "quiet");
+    assert.equal(seen.PATH, process.env.PATH);
+    assert.equal(seen.OURS_ALONE, undefined);
+  } finally {
+    delete process.env.OURS_ALONE;
+  }
+});
+
+test("no key of a config comes back: not in a result, not in an error", async () => {
+  await using world = await processes();
+  await using at = await site();
+  await using locked = await site(403);
+  await using manager = new MCPManager();
+  const headers = { authorization: "Bearer CANARY-header-1", "x-tenant": "CANARY-header-2" };
+  const { ask } = dispatcherOf(
+    await manager.connectAll({
+      p: { ...world.little(), env: { LITTLE_KEY: "CANARY-env" } },
+      h: { url: `${at.url}?k=CANARY-query`, headers },
+    }),
+  );
+  assert.ok(at.requests.every((request) => request.headers.authorization === "Bearer CANARY-header-1"));
+  for (const name of ["mcp__p__tell", "mcp__h__tell"]) {
+    const told = textOfOutcome(await ask(name));
+    assert.match(told, /\*\*\*/);
+    assert.doesNotMatch(told, /CANARY/);
+  }
+  for (const config of [
+    { url: `${locked.url}?k=CANARY-query`, headers },
+    { ...world.little("refuse"), env: { LITTLE_KEY: "CANARY-env" } },
+  ]) {
+    const error = await failing(config);
+    assert.doesNotMatch(`${error.stack} ${JSON.stringify({ ...error })} ${String(error.cause)}`, /CANARY/);
+  }
+});

@@ -1,0 +1,117 @@
+/** Servers for tests: processes whose pids are known, and one at a loopback address whose connections are counted. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type IncomingMessage } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { toNodeHandler } from "@modelcontextprotocol/node";
+import { createMcpHandler } from "@modelcontextprotocol/server";
+import { littleTools } from "./little-tools.ts";
+
+export const EVERYTHING = join(import.meta.dirname, "../../node_modules/@modelcontextprotocol/server-everything/dist/index.js");
+
+/** Running, and not only waiting to be forgotten by its parent. */
+const alive = (pid: number): boolean => {
+  try {
+    return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+};
+
+export interface Processes extends AsyncDisposable {
+  /** The config of a little server that tells its pid here. */
+  little(...words: readonly string[]): { readonly command: string; readonly args: readonly string[] };
+  /** All that were started, in the order in which they came up. */
+  pids(): readonly number[];
+  /** Resolves when so many have come up; throws after five seconds. */
+  up(count: number): Promise<void>;
+  left(): readonly number[];
+}
+
+export const processes = async (): Promise<Processes> => {
+  const folder = await mkdtemp(join(tmpdir(), "geny-mcp-"));
+  const file = join(folder, "pids");
+  const pids = (): number[] => {
+    try {
+      return readFileSync(file, "utf8").trim().split("\n").map(Number);
+    } catch {
+      return [];
+    }
+  };
+  return {
+    little: (...words) => ({ command: process.execPath, args: [join(import.meta.dirname, "little-server.ts"), file, ...words] }),
+    pids,
+    left: () => pids().filter(alive),
+    async up(count) {
+      for (let waited = 0; pids().length < count; waited += 20) {
+        if (waited > 5000) throw new Error("the servers did not start");
+        await wait(20);
+      }
+    },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+};
+
+export interface Site extends AsyncDisposable {
+  readonly url: string;
+  readonly requests: readonly Pick<IncomingMessage, "headers" | "method">[];
+  /** Requests that are not answered yet. */
+  open(): number;
+}
+
+/** `answer`: a status in place of a server. */
+export const site = async (answer?: number): Promise<Site> => {
+  const requests: IncomingMessage[] = [];
+  const open = new Set<IncomingMessage>();
+  const mcp = toNodeHandler(createMcpHandler(littleTools));
+  const server = createServer((request, response) => {
+    requests.push(request);
+    open.add(request);
+    response.on("close", () => open.delete(request));
+    if (answer) response.writeHead(answer).end(`you sent ${JSON.stringify(request.headers)}`);
+    // Its types want a method that is a text where Node says that it may be undefined.
+    else void mcp(request as Parameters<typeof mcp>[0], response);
+  });
+  await new Promise<void>((ok) => server.listen(0, "127.0.0.1", ok));
+  const address = server.address();
+  return {
+    url: `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}/mcp`,
+    requests,
+    open: () => open.size,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((ok) => server.close(ok));
+    },
+  };
+};
+
+/** A port at which nobody listens. */
+export const freePort = async (): Promise<number> => {
+  const server = createServer();
+  await new Promise<void>((ok) => server.listen(0, "127.0.0.1", ok));
+  const address = server.address();
+  await new Promise((ok) => server.close(ok));
+  return typeof address === "object" && address ? address.port : 0;
+};
+
+/** The everything server at a loopback address, by one of its transports. */
+export const everythingAt = async (transport: "sse" | "streamableHttp"): Promise<{ readonly url: string } & AsyncDisposable> => {
+  const port = await freePort();
+  const child = spawn(process.execPath, [EVERYTHING, transport], { env: { ...process.env, PORT: String(port) }, stdio: "ignore" });
+  const url = `http://127.0.0.1:${port}`;
+  for (let waited = 0; !(await fetch(url).catch(() => undefined)); waited += 50) {
+    if (waited > 10_000) throw new Error("the everything server did not start");
+    await wait(50);
+  }
+  return {
+    url: `${url}/${transport === "sse" ? "sse" : "mcp"}`,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    },
+  };
+};

@@ -1,0 +1,313 @@
+/** A manifest's `subagents` and the option of that name: who does what stage 12 hands on, with which tools, and who pays. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  ConfigError,
+  CredentialBundle,
+  defineManifest,
+  defineTool,
+  type JsonObject,
+  type ManifestDocument,
+  Pipeline,
+  type PipelineOptions,
+  type Provider,
+} from "geny-executor";
+import { providers } from "geny-executor/providers";
+import { type OfflineModel, startModel, type Turn } from "geny-executor/testing";
+import { site } from "./mcp/world.ts";
+
+const tool = (name: string) => defineTool({ name, description: name, input: { type: "object" }, effect: "read", run: () => `${name} ran` });
+const TOOLS = [tool("look"), tool("dig"), tool("blow_up")];
+const child = (tools: JsonObject = {}, more: Partial<ManifestDocument> = {}): JsonObject => {
+  const manifest = defineManifest({ name: "child", stages: { persist: false } });
+  return { ...manifest, ...more, tools: { ...manifest.tools, ...tools } } as JsonObject;
+};
+/** Its stage 12 delegates to the roster. */
+const parent = (subagents: readonly JsonObject[], more: Partial<ManifestDocument> = {}): ManifestDocument => ({
+  ...defineManifest({ name: "parent", stages: { agent: { orchestrator: "delegate" }, persist: false } }),
+  ...more,
+  subagents,
+});
+/** The parent hands on, the agent answers, the parent ends. */
+const script = (...between: readonly Turn[]): Turn[] => [
+  { text: "[DELEGATE: scout: find the gold]" },
+  ...between,
+  { text: "It is found." },
+];
+const offered = (model: OfflineModel): string[][] =>
+  model.requests.map(({ body }) => ((body as { tools?: { name: string }[] }).tools ?? []).map(({ name }) => name));
+const make = (manifest: ManifestDocument, model: OfflineModel, options: Omit<PipelineOptions, "manifest"> = {}) =>
+  new Pipeline({ manifest, apiKey: "k", baseUrl: model.url, tools: TOOLS, ...options });
+
+test("an agent with a manifest does the task in a pipeline of its own, and the model reads its answer", async () => {
+  await using model = await startModel({ script: script({ text: "Under the oak." }) });
+  await using pipeline = make(parent([{ agent_type: "scout", description: "finds", manifest: child() }]), model);
+  assert.deepEqual(pipeline.findings, []);
+  const result = await pipeline.run("Find it.");
+  assert.equal(result.text, "It is found.");
+  const [answer] = result.state.agentResults;
+  assert.deepEqual([answer?.agent_type, answer?.success, answer?.text], ["scout", true, "Under the oak."]);
+  const [, asked, told] = model.requests.map(({ body }) => JSON.stringify(body));
+  assert.match(asked ?? "", /find the gold/);
+  assert.doesNotMatch(asked ?? "", /Find it\./, "it knows the task alone");
+  assert.match(told ?? "", /\[Agent:scout\] \(success\) Under the oak\./);
+  model.expectDone();
+});
+
+for (const [what, entry, blocked, expected] of [
+  ["its manifest names", { manifest: child({ external: ["look", { name: "dig" }], built_in: ["Bash"] }) }, [], ["look", "dig"]],
+  ["allowed_tools leaves of them", { manifest: child({ built_in: ["*"] }), allowed_tools: ["dig", "Write"] }, [], ["dig"]],
+  ["its parent's binding lets it have", { manifest: child({ built_in: ["*"] }) }, ["blow_up"], ["look", "dig"]],
+  ["no manifest names: none", { manifest: child() }, [], []],
+] as const)
+  test(`an agent is offered of its parent's tools what ${what}`, async () => {
+    await using model = await startModel({ script: script({ text: "Here." }) });
+    const manifest = parent([{ agent_type: "scout", ...entry }]);
+    const stages = manifest.stages.map((stage) =>
+      stage.name === "tool" ? { ...stage, tool_binding: { stage_order: 10, allowed: null, blocked, extra_context: {} } } : stage,
+    );
+    await using pipeline = make({ ...manifest, stages }, model);
+    await pipeline.run("Find it.");
+    assert.deepEqual(offered(model)[1], expected);
+  });
+
+test("an agent shares the connection of its parent's MCP server by its name, and opens none", async () => {
+  await using at = await site();
+  await using model = await startModel({
+    script: script({ tool_calls: [{ name: "mcp__web__add", input: { a: 1, b: 2 } }] }, { text: "Three." }),
+  });
+  const entry = {
+    agent_type: "scout",
+    manifest: child({
+      mcp_servers: [
+        { name: "web", url: at.url },
+        { name: "other", command: "no-such" },
+      ],
+    }),
+  };
+  const manifest = parent([entry]);
+  const servers = { ...manifest.tools, mcp_servers: [{ name: "web", url: at.url }] };
+  await using pipeline = await Pipeline.fromManifest({ ...manifest, tools: servers }, { apiKey: "k", baseUrl: model.url });
+  const before = at.requests.length;
+  const result = await pipeline.run("Find it.");
+  assert.equal(result.state.agentResults[0]?.text, "Three.");
+  assert.ok(offered(model)[1]?.every((name) => name.startsWith("mcp__web__")));
+  assert.equal(at.requests.length, before + 1, "one call, no handshake");
+});
+
+test("what an agent spends is on its parent's books, and its parent's limit is its own", async () => {
+  const usage = { input_tokens: 1000, output_tokens: 1000 };
+  const prices = { "claude-sonnet-4-6": { input: 100, output: 100, cacheRead: null, cacheWrite: null } };
+  await using model = await startModel({
+    script: [
+      { text: "[DELEGATE: scout: find the gold]", usage },
+      { text: "Under the oak.", usage },
+      { text: "It is found.", usage },
+    ],
+  });
+  const limited = { pipeline: { name: "parent", cost_budget_usd: 1 }, model: { max_tokens: 100 } };
+  const agent = { agent_type: "scout", manifest: child({}, { model: { max_tokens: 100_000 } }) };
+  await using pipeline = make(parent([agent], limited), model, { prices });
+  const result = await pipeline.run("Find it.");
+  assert.equal(result.usage.calls, 3);
+  assert.ok(Math.abs((result.totalCostUsd ?? 0) - 0.6) < 1e-9, String(result.totalCostUsd));
+  assert.equal(result.state.tokenUsage.output_tokens, 3000);
+  const [, asked] = model.requests.map(({ body }) => (body as { max_tokens: number }).max_tokens);
+  assert.ok(asked !== undefined && asked <= 8000, `its answer was limited to what 0.8 dollars buy: ${asked}`);
+});
+
+test("a parent without money left asks no agent", async () => {
+  const usage = { input_tokens: 1000, output_tokens: 4000 };
+  const prices = { "claude-sonnet-4-6": { input: 100, output: 100, cacheRead: null, cacheWrite: null } };
+  await using model = await startModel({ script: [{ text: "[DELEGATE: scout: find the gold]", usage }] });
+  const limited = { pipeline: { name: "parent", cost_budget_usd: 0.5 } };
+  await using pipeline = make(parent([{ agent_type: "scout", manifest: child() }], limited), model, { prices });
+  const state = await pipeline.run("Find it.").then(
+    (r) => r.state,
+    (error) => error.result.state,
+  );
+  assert.match(state.agentResults[0]?.error ?? "", /Nothing is left of the \$0\.5/);
+  assert.equal(model.requests.length, 1);
+});
+
+test("an abort ends the agent's turn, and what it had cost is not lost", async () => {
+  const usage = { input_tokens: 1000, output_tokens: 10 };
+  await using model = await startModel({
+    script: [
+      { text: "[DELEGATE: scout: find the gold]", usage },
+      { tool_calls: [{ name: "wait", input: {} }], usage },
+    ],
+  });
+  const controller = new AbortController();
+  const waiting = defineTool({
+    name: "wait",
+    description: "waits",
+    input: { type: "object" },
+    effect: "read",
+    run: (_input, { signal }) =>
+      new Promise<string>((_, no) => {
+        signal.addEventListener("abort", () => no(signal.reason), { once: true });
+        controller.abort();
+      }),
+  });
+  const manifest = parent([{ agent_type: "scout", manifest: child({ external: ["wait"] }) }]);
+  await using pipeline = make(manifest, model, { tools: [waiting] });
+  const error = await pipeline.run("Find it.", { signal: controller.signal }).then(
+    () => assert.fail(),
+    (thrown) => thrown,
+  );
+  assert.equal(error.code, "exec.pipeline.cancelled");
+  assert.equal(error.result.state.tokenUsage.input_tokens, 2000);
+});
+
+test("the option's agents win over the roster's: a function, a pipeline that stays open, a manifest", async () => {
+  await using model = await startModel({
+    script: [...script(), ...script({ text: "By a pipeline." }), ...script({ text: "By a manifest." })],
+  });
+  const roster = [{ agent_type: "scout", manifest: child({}, { model: { model: "never-asked" } }) }];
+  await using other = new Pipeline({ manifest: child() as ManifestDocument, apiKey: "k", baseUrl: model.url });
+  const agents: NonNullable<PipelineOptions["subagents"]>[] = [
+    { scout: async ({ task }) => ({ success: true, text: `A function: ${task}`, error: null }) },
+    { scout: other },
+    { scout: child() as ManifestDocument },
+  ];
+  const texts: unknown[] = [];
+  for (const subagents of agents) {
+    await using pipeline = make(parent(roster), model, { subagents });
+    texts.push((await pipeline.run("Find it.")).state.agentResults[0]?.text);
+  }
+  assert.deepEqual(texts, ["A function: find the gold", "By a pipeline.", "By a manifest."]);
+  model.expectDone();
+});
+
+test("an agent that fails, and one that nobody knows, are answers", async () => {
+  await using model = await startModel({
+    script: [...script({ fault: { kind: "status", status: 400 } }), { text: "[DELEGATE: nobody: hello]" }, { text: "Fine." }],
+  });
+  await using pipeline = make(parent([{ agent_type: "scout", manifest: child() }]), model);
+  const [failed] = (await pipeline.run("Find it.")).state.agentResults;
+  assert.deepEqual([failed?.success, failed?.text], [false, ""]);
+  assert.match(failed?.error ?? "", /400|invalid/i);
+  const [unknown] = (await pipeline.run("Find it.")).state.agentResults;
+  assert.equal(unknown?.error, "unknown_agent_type: nobody");
+});
+
+test("an agent's key is its parent's only where the provider is the same; a provider object of the host's stays open", async () => {
+  await using model = await startModel({
+    script: [{ text: "[DELEGATE: scout: go]" }, { text: "Done." }, { text: "[DELEGATE: scout: go]" }, { text: "Done." }],
+  });
+  const real = await providers.anthropic({ apiKey: "k", baseUrl: model.url });
+  let closed = 0;
+  const mine: Provider = {
+    name: "mine",
+    capabilities: real.capabilities,
+    stream: (r, o) => real.stream(r, o),
+    close: async () => void closed++,
+  };
+  const stages = (manifest: ManifestDocument) =>
+    manifest.stages.map((s) => (s.name === "api" ? { ...s, config: { ...s.config, provider: "openai" } } : s));
+  const foreign = { agent_type: "scout", manifest: { ...child(), stages: stages(child() as ManifestDocument) } as JsonObject };
+  {
+    await using pipeline = new Pipeline({
+      manifest: parent([foreign]),
+      apiKey: "anthropic-key",
+      baseUrl: model.url,
+      credentials: new CredentialBundle({}),
+    });
+    const [answer] = (await pipeline.run("Go.")).state.agentResults;
+    assert.equal(answer?.success, false);
+    assert.match(answer?.error ?? "", /openai/);
+  }
+  const manifest = parent([foreign]);
+  await using pipeline = new Pipeline({ manifest, apiKey: "k", baseUrl: model.url, providers: { openai: mine } });
+  const [answer] = (await pipeline.run("Go.")).state.agentResults;
+  assert.equal(answer?.success, true);
+  assert.equal(closed, 0);
+});
+
+test("what is wrong with an agent's manifest is found when its parent is made, at its place", () => {
+  const bad = child({}, { model: { max_tokens: 0 } });
+  const nested = child({}, { subagents: [{ agent_type: "deep", manifest: bad }] });
+  assert.throws(
+    () =>
+      new Pipeline({
+        manifest: parent([
+          { agent_type: "scout", manifest: nested },
+          { agent_type: "b", manifest: { stages: 7 } },
+        ]),
+        apiKey: "k",
+      }),
+    (error) => {
+      assert.ok(error instanceof ConfigError);
+      const paths = error.findings.filter(({ severity }) => severity === "error").map(({ path }) => path);
+      assert.deepEqual(paths, ["subagents[0].manifest.subagents[0].manifest.model.max_tokens", "subagents[1].manifest.stages"]);
+      return true;
+    },
+  );
+});
+
+test("a roster's agent without a manifest, and a memory, wait for the host: they load, are kept, and are findings", async () => {
+  const manifest: ManifestDocument = { ...parent([{ agent_type: "scout", env_id: "env_1" }]), memory: { provider: "file", config: {} } };
+  const codes = (pipeline: Pipeline) => pipeline.findings.map(({ severity, code, path }) => `${severity} ${code} ${path}`).sort();
+  await using waiting = new Pipeline({ manifest, apiKey: "k" });
+  assert.deepEqual(codes(waiting), [
+    "warning memory.needs_host memory",
+    "warning strategy.needs_host stages[11].strategies.orchestrator",
+    "warning subagent.needs_host subagents[0]",
+  ]);
+  assert.deepEqual(waiting.snapshot().toJSON().memory, manifest.memory);
+  assert.deepEqual(waiting.snapshot().toJSON().subagents, manifest.subagents);
+  const scout = async () => ({ success: true, text: "", error: null });
+  await using served = new Pipeline({ manifest, apiKey: "k", subagents: { scout }, memory: { retrieve: async () => [] } });
+  assert.deepEqual(codes(served), []);
+});
+
+test("what the host attaches later joins the roster's agents, and answers the findings", async () => {
+  await using model = await startModel({
+    script: [{ text: "[DELEGATE: scout: go]" }, { text: "Under the oak." }, { text: "[DELEGATE: guide: lead]" }, { text: "Done." }],
+  });
+  const roster = [
+    { agent_type: "scout", manifest: child() },
+    { agent_type: "guide", env_id: "env_1" },
+  ];
+  await using pipeline = make({ ...parent(roster), memory: { provider: "file", config: {} } }, model);
+  const codes = () => pipeline.findings.map(({ code }) => code).sort();
+  assert.deepEqual(codes(), ["memory.needs_host", "subagent.needs_host"]);
+  pipeline.attach({
+    host: { delegate: async ({ task }) => ({ success: true, text: `I ${task}.`, error: null }), retrieve: async () => [] },
+  });
+  assert.deepEqual(codes(), []);
+  const { state } = await pipeline.run("Find it.");
+  assert.deepEqual(
+    state.agentResults.map(({ agent_type, text }) => [agent_type, text]),
+    [
+      ["scout", "Under the oak."],
+      ["guide", "I lead."],
+    ],
+  );
+  pipeline.attach({ host: { delegate: undefined, retrieve: undefined } });
+  assert.deepEqual(codes(), ["memory.needs_host", "subagent.needs_host"]);
+});
+
+test("the option memory is what stages 2, 18 and 19 work with", async () => {
+  await using model = await startModel({ script: [{ text: "Blue.", expect: {} }] });
+  const manifest = defineManifest({
+    name: "m",
+    stages: { context: { retriever: "memory_aware" }, memory: { strategy: "provider_driven" }, persist: false },
+  });
+  const asked: string[] = [];
+  const recorded: string[] = [];
+  await using pipeline = make({ ...manifest, memory: { provider: "file", config: {} } }, model, {
+    memory: {
+      async retrieve(query) {
+        asked.push(query);
+        return [];
+      },
+      recordTurns: async (messages) => recorded.push(...messages.map(({ role }) => role)),
+    },
+  });
+  assert.deepEqual(pipeline.findings, []);
+  await pipeline.run("Which colour is the sky?");
+  assert.deepEqual(asked, ["Which colour is the sky?"]);
+  assert.deepEqual(recorded, ["user", "assistant"]);
+});
