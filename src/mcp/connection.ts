@@ -92,7 +92,7 @@ const opened = (sdk: Sdk, server: Server): Open => {
 };
 
 const overHttp = (sdk: Sdk, { kind, url, headers }: HttpServer, client: Client): Pick<Open, "transport" | "close"> => {
-  const options = { requestInit: { headers } };
+  const options = { requestInit: { headers }, fetch: withinOrigin };
   if (kind === "sse") {
     const transport = new sdk.SSEClientTransport(url, options);
     return { transport, close: async () => void (await Promise.allSettled([client.close(), transport.close()])) };
@@ -110,6 +110,22 @@ const overHttp = (sdk: Sdk, { kind, url, headers }: HttpServer, client: Client):
       await Promise.allSettled([client.close(), transport.close()]);
     },
   };
+};
+
+/** So many redirects are followed. */
+const HOPS = 5;
+/** Fetches; of redirects those are followed that keep the method and stay with the server, which alone is to see the headers. */
+const withinOrigin = async (given: string | URL, init: RequestInit = {}): Promise<Response> => {
+  let url = new URL(given);
+  for (let hop = 0; hop < HOPS; hop++) {
+    const answer = await fetch(url, { ...init, redirect: "manual" });
+    const to = answer.status === 307 || answer.status === 308 ? answer.headers.get("location") : null;
+    const next = to !== null && URL.canParse(to, url.href) ? new URL(to, url) : undefined;
+    if (next?.origin !== url.origin) return answer;
+    await answer.body?.cancel();
+    url = next;
+  }
+  throw new TypeError(`it redirects more than ${HOPS} times`);
 };
 
 const endedInTheProbe = (sdk: Sdk, { transport }: Open, thrown: unknown): boolean =>

@@ -40,6 +40,8 @@ export const connectionFailure = (
       `refused the request with status ${status}.`,
       "It wants a key, or another one, in `headers`.",
     );
+  if (status !== undefined && status >= 300 && status < 400)
+    return failedToConnect(server, "connect", `sends requests elsewhere (status ${status}).`, "Give the address where it is now as `url`.");
   if (status !== undefined)
     return failedToConnect(server, "connect", `answered with status ${status}.`, "Is `url` the address of its MCP endpoint?");
   if (code === "CONNECTION_CLOSED" || code === "NOT_CONNECTED")

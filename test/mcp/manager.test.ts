@@ -264,6 +264,20 @@ test("a server gets a harmless part of our environment and what its config adds"
   }
 });
 
+test("a redirect is followed at the server itself; to another one no key goes", async () => {
+  await using at = await site();
+  await using other = await site(undefined, at.url);
+  await using manager = new MCPManager();
+  const headers = { "x-key": "CANARY-header" };
+  const tools = await manager.connect("here", { url: at.url.replace("/mcp", "/moved"), headers });
+  const { ask } = dispatcherOf(tools);
+  assert.equal(textOfOutcome(await ask("mcp__here__add", { input: { a: 1, b: 2 } })), "3");
+  const before = at.requests.length;
+  const error = await failing({ url: other.url.replace("/mcp", "/moved"), headers });
+  assert.match(error.message, /sends requests elsewhere \(status 307\)/);
+  assert.equal(at.requests.length, before);
+});
+
 test("no key of a config comes back: not in a result, not in an error", async () => {
   await using world = await processes();
   await using at = await site();

@@ -63,8 +63,8 @@ export interface Site extends AsyncDisposable {
   open(): number;
 }
 
-/** `answer`: a status in place of a server. */
-export const site = async (answer?: number): Promise<Site> => {
+/** `answer`: a status in place of a server. Under `/moved` requests are sent on to the server, or to `elsewhere`. */
+export const site = async (answer?: number, elsewhere = "/mcp"): Promise<Site> => {
   const requests: IncomingMessage[] = [];
   const open = new Set<IncomingMessage>();
   const mcp = toNodeHandler(createMcpHandler(littleTools));
@@ -72,7 +72,8 @@ export const site = async (answer?: number): Promise<Site> => {
     requests.push(request);
     open.add(request);
     response.on("close", () => open.delete(request));
-    if (answer) response.writeHead(answer).end(`you sent ${JSON.stringify(request.headers)}`);
+    if (request.url === "/moved") response.writeHead(307, { location: elsewhere }).end();
+    else if (answer) response.writeHead(answer).end(`you sent ${JSON.stringify(request.headers)}`);
     // Its types want a method that is a text where Node says that it may be undefined.
     else void mcp(request as Parameters<typeof mcp>[0], response);
   });
