@@ -1,7 +1,7 @@
 /** Who decides a setting. The five channels, the strongest first; each has one lifetime. */
-import { isDeepStrictEqual } from "node:util";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import { defaults, type Json, type JsonObject } from "./contract/schema.ts";
+import { same } from "./manifest/diff.ts";
 import { MODEL, PIPELINE_SETTINGS } from "./manifest/settings.ts";
 import { partsBy, type Runtime } from "./runtime.ts";
 
@@ -38,7 +38,7 @@ export const layersOf = ({ manifest, document, runtime }: Sources): Layers => {
   const before: JsonObject = { ...manifest.pipeline, ...manifest.model };
   const fields = Object.keys({ ...PIPELINE_SETTINGS.shape, ...MODEL.shape }).filter((field) => Object.hasOwn(now, field));
   const of = (some: readonly string[]): JsonObject => Object.fromEntries(some.map((field) => [field, now[field] ?? null]));
-  const changed = (field: string) => !isDeepStrictEqual(now[field], before[field]);
+  const changed = (field: string) => !same(now[field] ?? null, before[field] ?? null);
   const given = (layer: "attached" | "refreshed"): JsonObject => Object.fromEntries(partsBy(runtime, layer).map((part) => [part, null]));
   return {
     mutation: of(fields.filter(changed)),

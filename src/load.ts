@@ -13,8 +13,8 @@ import { serverFindings } from "./servers.ts";
 import { toolNames } from "./tool-list.ts";
 
 export interface Loaded {
-  /** With `strict: false` without what is wrong. */
-  readonly manifest: EnvironmentManifest;
+  /** As it was given or read; with `strict: false` without what is wrong. */
+  readonly manifest: EnvironmentManifest | ManifestDocument;
   /** The same, each entry under its stage's own name. */
   readonly document: ManifestDocument;
   /** Stage 6 as it is without the host's providers: those may change. */
@@ -31,11 +31,9 @@ export const load = (options: PipelineOptions, connecting: boolean): Loaded => {
   const read = readAny(options.manifest);
   const cleared = options.strict === false ? clearedOf(read.document, options) : undefined;
   const dropped = cleared?.findings.filter(({ severity }) => severity === "error") ?? [];
-  const asGiven = options.manifest instanceof EnvironmentManifest && dropped.length === 0 ? options.manifest : undefined;
-  const manifest = asGiven ?? EnvironmentManifest.fromJSON(cleared?.document ?? read.document);
-  const whole = manifest.toJSON();
+  const whole = cleared && dropped.length ? EnvironmentManifest.fromJSON(cleared.document).toJSON() : read.document;
   return {
-    manifest,
+    manifest: options.manifest instanceof EnvironmentManifest && dropped.length === 0 ? options.manifest : whole,
     document: { ...whole, stages: whole.stages.map(named) },
     places,
     findings: [

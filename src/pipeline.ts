@@ -40,7 +40,7 @@ export class Pipeline implements AsyncDisposable {
   /** For `PipelineMutator`: what the pipeline goes by, and what changes it. */
   readonly changes: Changes;
   readonly #options: PipelineOptions;
-  readonly #manifest: EnvironmentManifest;
+  readonly #manifest: EnvironmentManifest | ManifestDocument;
   readonly #stays: Lasting;
   readonly #bus: Bus;
   /** Of the options, the manifest's form, and what was dropped. */
@@ -206,7 +206,8 @@ export class Pipeline implements AsyncDisposable {
   /** The manifest that makes this pipeline again, as mutations left it. Stages and hooks that a host put in are not part of it. */
   snapshot(): EnvironmentManifest {
     const { document, manifest } = this.changes.now;
-    return document === manifest ? this.#manifest : EnvironmentManifest.fromJSON(document);
+    const now = document === manifest ? this.#manifest : document;
+    return now instanceof EnvironmentManifest ? now : EnvironmentManifest.fromJSON(now);
   }
 
   /** Approvals that wait for `resume`. */

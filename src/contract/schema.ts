@@ -212,8 +212,9 @@ export const check = <C extends Fields>(config: C, value: unknown): { value: Out
     }
   for (const name of names) {
     const field: Field = config.shape[name];
-    if (!Object.hasOwn(given, name) && !field.optional) {
-      problems.push({ path: [name], kind: "missing", message: `is required: ${field.about}` });
+    if (!Object.hasOwn(given, name) || (given[name] === undefined && field.optional)) {
+      if (field.optional) out[name] = field.default;
+      else problems.push({ path: [name], kind: "missing", message: `is required: ${field.about}` });
       continue;
     }
     const result = v.safeParse(field.schema, given[name], { abortEarly: false });
