@@ -46,6 +46,8 @@ type FnOf<S> = S[keyof S] extends Strategy<infer Fn, any> ? Fn : never;
 export interface One<Fn = any, S = any> {
   readonly kind: "one";
   readonly about: string;
+  /** What the stage does by the strategy, for sentences about it: `loads by`. */
+  readonly verb?: string | undefined;
   readonly default: string;
   readonly strategies: S;
   readonly "~fn"?: Fn;
@@ -58,10 +60,12 @@ export interface Many<Fn = any, S = any> {
   readonly "~fn"?: Fn;
 }
 /** A slot that holds one strategy. */
-export const one = <S extends Strategies>(slot: { about: string; default: NoInfer<Name<S>>; strategies: S }): One<FnOf<S>, S> => ({
-  kind: "one",
-  ...slot,
-});
+export const one = <S extends Strategies>(slot: {
+  about: string;
+  verb?: string;
+  default: NoInfer<Name<S>>;
+  strategies: S;
+}): One<FnOf<S>, S> => ({ kind: "one", ...slot });
 /** A chain: several strategies in the order of the manifest's `chain_order`. */
 export const many = <S extends Strategies>(slot: {
   about: string;

@@ -14,11 +14,12 @@ interface Definition {
   readonly config: Fields;
   readonly slots: { readonly [slot: string]: One | Many };
 }
-/** One stage before and after, and the words that begin its sentences. */
+/** One stage before and after, and the words that begin its sentences: what it is called, and that with a colon. */
 interface Pair extends Definition {
   readonly a: StageEntry;
   readonly b: StageEntry;
   readonly lead: string;
+  readonly title: string;
 }
 const NOTHING: Fields = { shape: {} };
 
@@ -42,10 +43,11 @@ const entryIn = (entries: readonly StageEntry[], { name, order }: Definition): S
 
 const changesOf = (stage: Definition, a: StageEntry, b: StageEntry): Change[] => {
   const [was, is] = [a.active !== false, b.active !== false];
-  const title = `stage ${stage.order} ${stage.name}`;
-  const pair: Pair = { ...stage, a, b, lead: was || is ? `${title}: ` : `${title} (off): ` };
+  const name = `stage ${stage.order} ${stage.name}`;
+  const title = was || is ? name : `${name} (off)`;
+  const pair: Pair = { ...stage, a, b, title, lead: `${title}: ` };
   const about = { kind: "stage", stage: placeOf(stage), path: `stages[${stage.name}].active` } as const;
-  const switched: Change[] = was === is ? [] : [{ ...about, before: was, after: is, text: `${title} is switched ${is ? "on" : "off"}` }];
+  const switched: Change[] = was === is ? [] : [{ ...about, before: was, after: is, text: `${name} is switched ${is ? "on" : "off"}` }];
   return [
     ...switched,
     ...Object.entries(stage.slots).flatMap(([name, slot]) =>
@@ -62,7 +64,8 @@ const slotChanges = (pair: Pair, name: string, slot: One): Change[] => {
   const [before, after] = [pair.a.strategies?.[name] ?? slot.default, pair.b.strategies?.[name] ?? slot.default];
   const [old, now] = [objectOf(pair.a.strategy_configs?.[name]), objectOf(pair.b.strategy_configs?.[name])];
   if (before === after) return itemChanges(pair, [name], before, slot.strategies[before], old, now);
-  const text = `${pair.lead}its ${explained(name, slot.about)} is ${after}${withConfig(slot.strategies[after], now)} instead of ${before}`;
+  const does = slot.verb ? `${pair.title} ${slot.verb}` : `${pair.lead}its ${explained(name, slot.about)} is`;
+  const text = `${does} ${after}${withConfig(slot.strategies[after], now)} instead of ${before}`;
   return [{ kind: "strategy", stage: placeOf(pair), path: pathOf(pair, "strategies", name), before, after, text }];
 };
 

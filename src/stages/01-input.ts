@@ -17,8 +17,13 @@ export const input = defineStage({
   reads: ["input", "messages"],
   writes: ["messages"],
   slots: {
-    validator: one({ about: "refuses input that is unfit", default: "default", strategies: validators }),
-    normalizer: one({ about: "makes text, images and files of the input", default: "default", strategies: normalizers }),
+    validator: one({ about: "refuses input that is unfit", verb: "checks the input by", default: "default", strategies: validators }),
+    normalizer: one({
+      about: "makes text, images and files of the input",
+      verb: "normalizes the input by",
+      default: "default",
+      strategies: normalizers,
+    }),
   },
   events: {
     "input.tool_calls_repaired": fields({

@@ -25,10 +25,15 @@ const config = fields({
   prune_over_tokens: int({ min: 0, default: 30000, about: "tokens of history above which old tool output is thinned out; 0 for never" }),
 });
 const slots = {
-  strategy: one({ about: "how much of the history a turn begins with", default: "simple_load", strategies }),
-  compactor: one({ about: "makes a history short that fills the window", default: "truncate", strategies: compactors }),
-  retriever: one({ about: "what memory knows about the newest instruction", default: "null", strategies: retrievers }),
-  replay: one({ about: "earlier turns for a fresh state", default: "turn_window", strategies: replays }),
+  strategy: one({ about: "how much of the history a turn begins with", verb: "loads by", default: "simple_load", strategies }),
+  compactor: one({
+    about: "makes a history short that fills the window",
+    verb: "compacts by",
+    default: "truncate",
+    strategies: compactors,
+  }),
+  retriever: one({ about: "what memory knows about the newest instruction", verb: "recalls by", default: "null", strategies: retrievers }),
+  replay: one({ about: "earlier turns for a fresh state", verb: "replays by", default: "turn_window", strategies: replays }),
 };
 const events = {
   "context.built": fields({

@@ -44,7 +44,7 @@ export const system = defineStage({
     "metadata",
   ],
   writes: ["system", "systemVolatile", "tools", "toolsVersion"],
-  slots: { builder: one({ about: "makes the prompt", default: "static", strategies: builders }) },
+  slots: { builder: one({ about: "makes the prompt", verb: "builds the prompt by", default: "static", strategies: builders }) },
   events: {
     "system.built": fields({
       prompt_type: oneOf(["string", "content_blocks"], { about: "the form of the stable part" }),

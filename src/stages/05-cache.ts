@@ -18,7 +18,7 @@ export const cache = defineStage({
   config: fields({ cache_prefix: text({ default: "", about: "a namespace: the same prompt under another prefix has another cache key" }) }),
   reads: ["system", "tools", "messages"],
   writes: ["cacheMarks", "cacheKey"],
-  slots: { strategy: one({ about: "where the request is marked", default: "no_cache", strategies }) },
+  slots: { strategy: one({ about: "where the request is marked", verb: "marks the request by", default: "no_cache", strategies }) },
   events: {
     "cache.applied": fields({
       strategy: text({ about: "the strategy" }),

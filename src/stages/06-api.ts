@@ -75,9 +75,14 @@ export const api = defineStage({
     "hitlLastDecision",
   ],
   slots: {
-    retry: one({ about: "when a failed call is tried again", default: "exponential_backoff", strategies: retries }),
-    router: one({ about: "which model answers", default: "passthrough", strategies: routers }),
-    tool_loop: one({ about: "who answers the model's tool calls", default: "pipeline", strategies: toolLoops }),
+    retry: one({ about: "when a failed call is tried again", verb: "retries by", default: "exponential_backoff", strategies: retries }),
+    router: one({ about: "which model answers", verb: "chooses the model by", default: "passthrough", strategies: routers }),
+    tool_loop: one({
+      about: "who answers the model's tool calls",
+      verb: "has tool calls answered by",
+      default: "pipeline",
+      strategies: toolLoops,
+    }),
   },
   events: apiEvents,
   async run(given, ctx) {

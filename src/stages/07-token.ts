@@ -37,8 +37,8 @@ export const token = defineStage({
     "unpricedModels",
   ],
   slots: {
-    tracker: one({ about: "how tokens are written down", default: "default", strategies: trackers }),
-    calculator: one({ about: "what a call costs", default: "anthropic_pricing", strategies: calculators }),
+    tracker: one({ about: "how tokens are written down", verb: "counts tokens by", default: "default", strategies: trackers }),
+    calculator: one({ about: "what a call costs", verb: "prices calls by", default: "anthropic_pricing", strategies: calculators }),
   },
   events: {
     "token.tracked": fields({

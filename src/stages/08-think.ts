@@ -33,8 +33,18 @@ export const think = defineStage({
   ],
   writes: ["thinkingBudgetTokens", "thinkingHistory", "lastApiResponse"],
   slots: {
-    processor: one({ about: "what becomes of the thinking", default: "extract_and_store", strategies: processors }),
-    budget_planner: one({ about: "how many tokens the model may think with", default: "static", strategies: planners }),
+    processor: one({
+      about: "what becomes of the thinking",
+      verb: "treats thinking by",
+      default: "extract_and_store",
+      strategies: processors,
+    }),
+    budget_planner: one({
+      about: "how many tokens the model may think with",
+      verb: "plans thinking by",
+      default: "static",
+      strategies: planners,
+    }),
   },
   events: {
     "think.budget_applied": fields({

@@ -30,8 +30,13 @@ export const parse = defineStage({
     "structuredOutputError",
   ],
   slots: {
-    parser: one({ about: "what is read of the answer", default: "default", strategies: parsers }),
-    signal_detector: one({ about: "how the model's own signal is found", default: "regex", strategies: detectors }),
+    parser: one({ about: "what is read of the answer", verb: "parses by", default: "default", strategies: parsers }),
+    signal_detector: one({
+      about: "how the model's own signal is found",
+      verb: "finds signals by",
+      default: "regex",
+      strategies: detectors,
+    }),
   },
   events: {
     "parse.complete": fields({

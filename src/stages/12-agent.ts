@@ -31,7 +31,7 @@ export const agent = defineStage({
     "heldCostUsd",
   ],
   slots: {
-    orchestrator: one({ about: "who does the work", default: "single_agent", strategies: orchestrators }),
+    orchestrator: one({ about: "who does the work", verb: "delegates by", default: "single_agent", strategies: orchestrators }),
   },
   events: {
     "agent.orchestrate_start": fields({

@@ -12,8 +12,8 @@ const kind = text({ about: "its kind" });
 
 const config = fields({});
 const slots = {
-  registry: one({ about: "where tasks are kept", default: "in_memory", strategies: registries }),
-  policy: one({ about: "what is done about new ones", default: "fire_and_forget", strategies: policies }),
+  registry: one({ about: "where tasks are kept", verb: "keeps tasks by", default: "in_memory", strategies: registries }),
+  policy: one({ about: "what is done about new ones", verb: "treats tasks by", default: "fire_and_forget", strategies: policies }),
 };
 const events = {
   "task.registered": fields({ task_id: taskId, kind, status: text({ about: "its status" }) }),

@@ -17,8 +17,8 @@ export const evaluate = defineStage({
   reads: Object.keys(STATE) as StateKey[],
   writes: ["evaluationScore", "evaluationFeedback", "loopDecision", "maxIterations", "taskClass", "messages", "toolIteration"],
   slots: {
-    strategy: one({ about: "how it is judged", default: "signal_based", strategies }),
-    scorer: one({ about: "the score where the strategy gives none", default: "no_scorer", strategies: scorers }),
+    strategy: one({ about: "how it is judged", verb: "judges by", default: "signal_based", strategies }),
+    scorer: one({ about: "the score where the strategy gives none", verb: "scores by", default: "no_scorer", strategies: scorers }),
   },
   events: {
     "evaluate.start": fields({ strategy: text({ about: "its name" }) }),

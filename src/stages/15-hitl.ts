@@ -15,8 +15,8 @@ export const hitl = defineStage({
   reads: ["hitlRequest", "hitlHistory"],
   writes: ["hitlRequest", "hitlLastDecision", "hitlHistory", "loopDecision", "completionSignal", "completionDetail"],
   slots: {
-    requester: one({ about: "who is asked", default: "null", strategies: requesters }),
-    timeout: one({ about: "how long the answer may take", default: "indefinite", strategies: timeouts }),
+    requester: one({ about: "who is asked", verb: "asks by", default: "null", strategies: requesters }),
+    timeout: one({ about: "how long the answer may take", verb: "times approvals by", default: "indefinite", strategies: timeouts }),
   },
   events: decisionEvents,
   bypass: ({ hitlRequest }) => (hitlRequest === null ? "nobody asks for a decision" : undefined),

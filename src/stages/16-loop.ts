@@ -47,7 +47,7 @@ export const loop = defineStage({
   reads: Object.keys(STATE) as StateKey[],
   writes: ["loopDecision", "completionSignal", "toolResults", "toolIteration", "messages", "loopNotes", "failedCalls", "startedAt"],
   slots: {
-    controller: one({ about: "whether the turn goes on", default: "standard", strategies: controllers }),
+    controller: one({ about: "whether the turn goes on", verb: "goes on by", default: "standard", strategies: controllers }),
   },
   events: {
     "loop.continue": decided,

@@ -21,8 +21,8 @@ export const persist = defineStage({
   reads: Object.keys(STATE) as StateKey[],
   writes: ["lastCheckpoint", "checkpointHistory"],
   slots: {
-    persister: one({ about: "Where checkpoints go.", default: "no_persist", strategies: persisters }),
-    frequency: one({ about: "When one is due.", default: "every_turn", strategies: frequencies }),
+    persister: one({ about: "Where checkpoints go.", verb: "saves by", default: "no_persist", strategies: persisters }),
+    frequency: one({ about: "When one is due.", verb: "times checkpoints by", default: "every_turn", strategies: frequencies }),
   },
   events: {
     "checkpoint.written": fields({

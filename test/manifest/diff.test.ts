@@ -74,16 +74,16 @@ describe("describeChanges", () => {
     stages: base.stages.map((stage) => (stage.name === name ? { ...stage, ...change } : stage)),
   });
 
-  test("names the stage, the slot by its definition, and both strategies", () => {
+  test("says in a sentence what the stage does by which strategy", () => {
     assert.deepEqual(texts(withStage("context", { strategies: { strategy: "progressive_disclosure" } })), [
-      "stage 2 context: its strategy (how much of the history a turn begins with) is progressive_disclosure instead of simple_load",
+      "stage 2 context loads by progressive_disclosure instead of simple_load",
     ]);
   });
 
   test("tells what a new strategy is set to, and nothing of its defaults", () => {
     const configs = { strategy: { max_recent_turns: 5 } };
     assert.deepEqual(texts(withStage("context", { strategies: { strategy: "hybrid" }, strategy_configs: configs })), [
-      "stage 2 context: its strategy (how much of the history a turn begins with) is hybrid (max_recent_turns 5) instead of simple_load",
+      "stage 2 context loads by hybrid (max_recent_turns 5) instead of simple_load",
     ]);
   });
 
@@ -152,7 +152,7 @@ describe("describeChanges", () => {
           const [change, ...more] = describeChanges(of(String(chosen)), of(name));
           assert.deepEqual(more, []);
           assert.deepEqual([change?.kind, change?.before, change?.after, change?.stage?.name], ["strategy", chosen, name, stage.name]);
-          assert.ok(change?.text.includes(`${name} instead of ${chosen}`), change?.text);
+          assert.match(change?.text ?? "", new RegExp(`^stage \\d+ ${stage.name} [a-z' ]+ by ${name} instead of ${chosen}$`));
         }
       }
   });
@@ -183,6 +183,13 @@ describe("describeChanges", () => {
     assert.deepEqual(
       describeChanges(of("calm"), of("loud"), layout).map((change) => change.text),
       ["stage 2 context: for mine, tone (how it sounds) is loud instead of calm"],
+    );
+    const { verb: _, ...unsaid } = context.slots.compactor;
+    const silent = { setup: [{ ...context, slots: { compactor: unsaid } }], loop: [], surface: [] } as never;
+    const by = (compactor: string) => ({ ...base, ...withStage("context", { strategies: { compactor } }) });
+    assert.equal(
+      describeChanges(by("truncate"), by("summary"), silent).find(({ kind }) => kind === "strategy")?.text,
+      "stage 1 context: its compactor (makes a history short that fills the window) is summary instead of truncate",
     );
   });
 
