@@ -7,6 +7,7 @@ import { EnvironmentManifest } from "./manifest/document.ts";
 import { type Cleared, within, withoutErrors } from "./manifest/drop.ts";
 import { named } from "./manifest/names.ts";
 import { withRoster } from "./manifest/roster.ts";
+import { type HostOffers, selectedOf } from "./manifest/selections.ts";
 import { examine, placesWith, readAny } from "./manifest/validate.ts";
 import { type PipelineOptions, pipelineFindings } from "./options.ts";
 import { serverFindings } from "./servers.ts";
@@ -21,6 +22,8 @@ export interface Loaded {
   readonly places: readonly Placed[];
   /** Of the options, of the manifest's form, and of what was dropped; with paths in what was given. */
   readonly findings: readonly Finding[];
+  /** What the manifest selects of the host's offers. */
+  readonly selected: HostOffers;
   /** Of each entry of the manifest its place in the list that was given. */
   readonly from: readonly number[];
 }
@@ -32,6 +35,7 @@ export const load = (options: PipelineOptions, connecting: boolean): Loaded => {
   const cleared = options.strict === false ? clearedOf(read.document, options) : undefined;
   const dropped = cleared?.findings.filter(({ severity }) => severity === "error") ?? [];
   const whole = cleared && dropped.length ? EnvironmentManifest.fromJSON(cleared.document).toJSON() : read.document;
+  const { selected, findings: unselected } = selectedOf(whole.host_selections, options.offers ?? {});
   return {
     manifest: options.manifest instanceof EnvironmentManifest && dropped.length === 0 ? options.manifest : whole,
     document: { ...whole, stages: whole.stages.map(named) },
@@ -42,7 +46,9 @@ export const load = (options: PipelineOptions, connecting: boolean): Loaded => {
       ...read.findings,
       ...within(read.from, dropped),
       ...serverFindings(whole.tools, options, connecting),
+      ...unselected,
     ],
+    selected,
     from: cleared?.from.map((i) => read.from[i] ?? -1) ?? read.from,
   };
 };

@@ -6,6 +6,7 @@ import { nearest } from "./contract/nearest.ts";
 import { check, type JsonObject } from "./contract/schema.ts";
 import type { State } from "./contract/state.ts";
 import type { EnvironmentManifest } from "./manifest/document.ts";
+import type { HostOffers } from "./manifest/selections.ts";
 import { MODEL } from "./manifest/settings.ts";
 import type { MemoryParts } from "./memory-parts.ts";
 import { type OutputSchema, outputFindings } from "./output.ts";
@@ -55,6 +56,8 @@ export interface PipelineOptions extends Environment {
   readonly subagents?: { readonly [agentType: string]: Agent };
   /** What the manifest's `memory` is at this host. Wins over the same parts in `host`. */
   readonly memory?: MemoryParts;
+  /** The names of the hooks, skills and permissions that the host has; what the manifest's `host_selections` picks of them is `pipeline.selected`. */
+  readonly offers?: HostOffers;
   /** Definitions in place of ours, by stage name: made with `extend`, or a whole stage. */
   readonly stages?: { readonly [name: string]: unknown };
   /** Milliseconds that a turn may take. Default: no limit. */
@@ -97,6 +100,7 @@ const PIPELINE_OPTIONS = [
   "adhocProviders",
   "subagents",
   "memory",
+  "offers",
   "logger",
   "clock",
   "random",

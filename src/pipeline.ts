@@ -19,6 +19,7 @@ import { placeOf } from "./manifest/artifacts.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
 import { within } from "./manifest/drop.ts";
 import { introspectStage, type StageIntrospection } from "./manifest/introspect.ts";
+import type { HostOffers } from "./manifest/selections.ts";
 import { PipelineMutator } from "./mutator.ts";
 import { checkRun, type ModelOverrides, overrideFindings, overridesOf, type PipelineOptions, type RunOptions } from "./options.ts";
 import { outputOf } from "./output.ts";
@@ -39,6 +40,8 @@ export type { PipelineOptions, RunOptions };
 export class Pipeline implements AsyncDisposable {
   /** For `PipelineMutator`: what the pipeline goes by, and what changes it. */
   readonly changes: Changes;
+  /** Of the hooks, skills and permissions in the option `offers` those that the manifest's `host_selections` picks. */
+  readonly selected: HostOffers;
   readonly #options: PipelineOptions;
   readonly #manifest: EnvironmentManifest | ManifestDocument;
   readonly #stays: Lasting;
@@ -55,10 +58,11 @@ export class Pipeline implements AsyncDisposable {
    */
   constructor({ memory, ...given }: PipelineOptions, connecting = false) {
     const options = memory ? { ...given, host: { ...given.host, ...memory } } : given;
-    const { manifest, document, places, findings, from } = load(options, connecting);
+    const { manifest, document, places, findings, from, selected } = load(options, connecting);
     this.#options = options;
     this.#manifest = manifest;
     this.#found = findings;
+    this.selected = selected;
     const making = { make: (child: PipelineOptions) => new Pipeline(child), wiring: () => this.changes.now.wiring };
     this.#stays = lasting(options, agentsOf(options.subagents, document, making));
     const { clock, log } = this.#stays;

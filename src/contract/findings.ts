@@ -52,6 +52,16 @@ export const FINDINGS = {
   },
   "tools.invalid": { severity: "error", about: "A tool that cannot be offered.", own: true },
   "subagent.needs_host": { severity: "warning", about: "A sub-agent without a `manifest`, for which the host gives no agent.", own: true },
+  "selection.needs_host": {
+    severity: "warning",
+    about: "The block `host_selections` picks from what the host offers, and the host does not say what that is. It is left to the host.",
+    own: true,
+  },
+  "selection.unknown": {
+    severity: "warning",
+    about: "The block `host_selections` picks what the host does not offer. It is left out.",
+    own: true,
+  },
   "subagent.malformed_entry": { severity: "error", about: "A sub-agent that is no object." },
   "subagent.missing_type": { severity: "error", about: "A sub-agent without `agent_type`, by which it is asked for." },
   "subagent.duplicate_type": { severity: "error", about: "Two sub-agents have the same `agent_type`." },

@@ -31,7 +31,7 @@ export {
 export { migrateManifest } from "./read.ts";
 export { EnvironmentResolver, resolveVariables, type Variables, variablesOf } from "./resolve.ts";
 export { EnvironmentSanitizer, isSecretName, sanitizeSecrets } from "./sanitize.ts";
-export { type HostSelections, hostSelectionsOf, resolveSelection } from "./selections.ts";
+export { type HostOffers, type HostSelections, hostSelectionsOf, resolveSelection } from "./selections.ts";
 export { type Change, describeChanges } from "./semantic-diff.ts";
 export { MODEL, PIPELINE_SETTINGS } from "./settings.ts";
 export { type FromSnapshotOptions, fromSnapshot, type PipelineSnapshot, readSnapshot, type StageSnapshot, toSnapshot } from "./snapshot.ts";

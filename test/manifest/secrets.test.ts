@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { ConfigError, type Json, type JsonObject } from "geny-executor";
+import { ConfigError, defineManifest, type Json, type JsonObject, Pipeline } from "geny-executor";
 import {
   EnvironmentResolver,
   EnvironmentSanitizer,
+  type HostOffers,
   hostSelectionsOf,
   isSecretName,
   resolveSelection,
@@ -167,5 +168,24 @@ describe("host selections", () => {
   test("only a star by itself is everything", () => {
     assert.deepEqual(resolveSelection(["*"], ["b", "a"]), ["b", "a"]);
     assert.deepEqual(resolveSelection(["a", "*"], ["b", "a"]), ["a"]);
+  });
+  test("a pipeline has what its manifest picks of the host's offers, and says what it could not pick", async () => {
+    const manifest = {
+      ...defineManifest({ name: "m" }),
+      host_selections: { hooks: ["audit", "adit"], skills: [], permissions: ["strict"] },
+    };
+    const made = async (offers?: HostOffers) => {
+      await using pipeline = await Pipeline.fromManifest(manifest, { apiKey: "k", ...(offers ? { offers } : {}) });
+      const findings = pipeline.findings.map(({ severity, code, path, suggestion }) => [severity, code, path, suggestion].join(" ").trim());
+      return { selected: pipeline.selected, findings };
+    };
+    const needs = (kind: string) => `warning selection.needs_host host_selections.${kind}`;
+    assert.deepEqual(await made(), { selected: {}, findings: [needs("hooks"), needs("skills"), needs("permissions")] });
+    assert.deepEqual(await made({ hooks: ["log", "audit"], skills: ["pdf"] }), {
+      selected: { hooks: ["audit"], skills: [] },
+      findings: ["warning selection.unknown host_selections.hooks[1] audit", needs("permissions")],
+    });
+    await using all = await Pipeline.fromManifest(defineManifest({ name: "m" }), { apiKey: "k", offers: { permissions: ["a", "b"] } });
+    assert.deepEqual([all.selected, all.findings], [{ permissions: ["a", "b"] }, []]);
   });
 });
