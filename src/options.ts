@@ -1,8 +1,8 @@
 /** What a host may write beside a manifest, checked by name: the types say it to TypeScript, this says it to everybody. */
 import { ConfigError, type Finding } from "./contract/errors.ts";
+import { unknownKeys } from "./contract/findings.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import type { MessageInput } from "./contract/message.ts";
-import { nearest } from "./contract/nearest.ts";
 import { check, type JsonObject } from "./contract/schema.ts";
 import type { State } from "./contract/state.ts";
 import type { EnvironmentManifest } from "./manifest/document.ts";
@@ -107,17 +107,6 @@ const PIPELINE_OPTIONS = [
   "id",
 ] as const;
 const RUN_OPTIONS = ["signal", "state", "messages", "sessionId", "overrides", "maxTurnMs", "onResult", "output"] as const;
-
-export const unknownKeys = (given: object, known: readonly string[], path: string): Finding[] =>
-  Object.keys(given)
-    .filter((key) => !known.includes(key))
-    .map((key) => ({
-      severity: "error",
-      code: "option.unknown",
-      path: `${path}.${key}`,
-      message: `is no option (known: ${known.join(", ")})`,
-      suggestion: nearest(key, known),
-    }));
 
 const positive = (given: { readonly [key: string]: unknown }, keys: readonly string[], path: string): Finding[] =>
   keys

@@ -1,8 +1,9 @@
 /** What only a host can give, in two layers: what was attached, and above it what a refresh put in its place. */
 import { ConfigError, type Finding } from "./contract/errors.ts";
+import { unknownKeys } from "./contract/findings.ts";
 import type { Host } from "./contract/host.ts";
 import type { JsonObject } from "./contract/schema.ts";
-import { PARTS, unknownKeys } from "./options.ts";
+import { PARTS } from "./options.ts";
 import type { Environment } from "./services.ts";
 
 export type Part = (typeof PARTS)[number];

@@ -67,6 +67,19 @@ const CASES: Record<string, { script: Turn[]; prints: RegExp[]; env?: NodeJS.Pro
       /^exec\.mcp\.connect_failed The MCP server "lost" could not be started/m,
     ],
   },
+  subagents: {
+    script: [
+      { text: "[DELEGATE: scout: Which Node does package.json ask for?]" },
+      { tool_calls: [{ name: "Grep", input: { pattern: '"node": ".*"', path: "package.json" } }] },
+      { text: "22.18 or newer (package.json)." },
+      { text: "Node 22.18." },
+    ],
+    prints: [
+      /^scout \(success\): Which Node does package\.json ask for\?\n {2}22\.18 or newer/m,
+      /^Node 22\.18\.$/m,
+      /^3 calls, \$0\.\d{4} in all$/m,
+    ],
+  },
   errors: { script: [], prints: [/exec\.stage\.guard_rejected: cost_budget/] },
   failover: {
     script: [{ fault: { kind: "status", status: 429, retry_after: 60 } }, { text: "Paris." }],

@@ -1,14 +1,16 @@
 /** A manifest as a person writes it in TypeScript: completed and checked at compile time, handed on as the wire's document. */
 import type { Camel, Definition, StageOptions } from "../contract/author.ts";
 import { ConfigError, type Finding } from "../contract/errors.ts";
+import { unknownKeys } from "../contract/findings.ts";
 import type { ManifestDocument, ModelSettings, PipelineSettings, StageEntry } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
-import type { JsonObject } from "../contract/schema.ts";
+import type { Json, JsonObject } from "../contract/schema.ts";
 import type { Stage } from "../contract/stage.ts";
 import { snake } from "../contract/state.ts";
 import { PLACES } from "./artifacts.ts";
 import { stageEntry } from "./author.ts";
-import { documentOf } from "./document.ts";
+import { documentOf, type EnvironmentManifest } from "./document.ts";
+import type { HostOffers } from "./selections.ts";
 
 type OurStages = typeof import("../stages/index.ts").PIPELINE["setup" | "loop" | "surface"][number];
 type Registry = { readonly [S in OurStages as S["name"]]: S };
@@ -27,7 +29,26 @@ export type Authored<R> = {
   /** Tools that a host's providers give, by name. */
   readonly externalTools?: readonly (string | { readonly name: string; readonly required: boolean })[];
   readonly mcpServers?: readonly JsonObject[];
+  /** Tool, or `prefix*` → whether requests offer it from the start. */
+  readonly coreOverrides?: { readonly [tool: string]: boolean };
+  /** Which of the hooks, skills and permissions of its host it takes. */
+  readonly hostSelections?: HostOffers;
+  /** The agents that stage 12 hands work to, by type. */
+  readonly subagents?: { readonly [agentType: string]: AuthoredAgent };
+  /** The memory that its host is to give. */
+  readonly memory?: { readonly provider: "file" | "sql" | "ephemeral" | "composite"; readonly config?: JsonObject };
 };
+export interface AuthoredAgent {
+  readonly description?: string;
+  /** Left out: the host gives the agent in the option `subagents`. */
+  readonly manifest?: ManifestDocument | EnvironmentManifest;
+  /** The only tools of its parent that it may have. Left out: those that its manifest names. */
+  readonly allowedTools?: readonly string[];
+}
+const KEYS = [
+  ...["name", "description", "tags", "model", "pipeline", "stages", "builtInTools", "externalTools", "mcpServers", "coreOverrides"],
+  ...["hostSelections", "subagents", "memory"],
+];
 /** The same, whatever the stages are. */
 type Loose = Omit<Authored<unknown>, "stages"> & { readonly stages?: { readonly [name: string]: false | object | undefined } };
 type Define<R> = (manifest: Authored<R>) => ManifestDocument;
@@ -35,8 +56,9 @@ type Define<R> = (manifest: Authored<R>) => ManifestDocument;
 const define =
   (stages: { readonly [name: string]: Definition }) =>
   (given: Loose): ManifestDocument => {
-    const { name = "default", description = "", tags = [], model = {}, pipeline = {}, builtInTools, externalTools, mcpServers } = given;
-    unknownStages(given.stages ?? {});
+    const { name = "default", description = "", tags = [], model = {}, pipeline = {}, hostSelections, subagents, memory } = given;
+    const findings = [...unknownKeys(given, KEYS, "manifest"), ...stageFindings(given.stages ?? {})];
+    if (findings.length) throw new ConfigError(findings);
     const entries = PLACES.map(({ stage, order }): StageEntry => {
       const options = given.stages?.[stage.name] ?? {};
       if (options === false) return { order, name: stage.name, active: false };
@@ -48,24 +70,28 @@ const define =
         model: wire(model),
         pipeline: { name, ...wire(pipeline) },
         stages: entries,
-        tools: {
-          ...(builtInTools ? { built_in: builtInTools } : {}),
-          ...(externalTools ? { external: externalTools } : {}),
-          ...(mcpServers ? { mcp_servers: mcpServers } : {}),
-        },
+        tools: present({
+          built_in: given.builtInTools,
+          external: given.externalTools,
+          mcp_servers: given.mcpServers,
+          core_overrides: given.coreOverrides,
+        }),
+        ...present({ host_selections: hostSelections, subagents: subagents && Object.entries(subagents).map(agent), memory }),
       },
       `env_${name}`,
       "",
     );
   };
 
+const present = (given: { readonly [key: string]: Json | undefined }): JsonObject => JSON.parse(JSON.stringify(given));
 const wire = (settings: object): JsonObject =>
-  Object.fromEntries(Object.entries(settings).flatMap(([key, value]) => (value === undefined ? [] : [[snake(key), value]])));
+  present(Object.fromEntries(Object.entries(settings).map(([key, value]) => [snake(key), value])));
+const agent = ([agent_type, options]: [string, AuthoredAgent]): JsonObject => ({ agent_type, ...wire(options) });
 
-/** Throws `ConfigError`, as TypeScript would have, for a stage that there is none of; names within a stage are `compile`'s business. */
-export const unknownStages = (given: object): void => {
+/** On stages that there are none of, as TypeScript would have found them; names within a stage are `compile`'s business. */
+export const stageFindings = (given: object): Finding[] => {
   const names = PLACES.map(({ stage }) => stage.name);
-  const findings = Object.keys(given)
+  return Object.keys(given)
     .filter((name) => !names.includes(name))
     .map(
       (name): Finding => ({
@@ -74,11 +100,10 @@ export const unknownStages = (given: object): void => {
         suggestion: nearest(name, names),
       }),
     );
-  if (findings.length) throw new ConfigError(findings);
 };
 
 /**
- * The wire's document. Throws `ConfigError` for a stage that there is none of; `validateManifest` and `Pipeline` say the rest.
+ * The wire's document. Throws `ConfigError` for keys and stages that there are none of; `validateManifest` and `Pipeline` say the rest.
  * `defineManifest.for(stages)` knows a host's own stages and strategies: `defineManifest.for({ context: extend(context, "strategy", { … }) })`.
  */
 export const defineManifest: Define<Registry> & {

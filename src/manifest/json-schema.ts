@@ -1,9 +1,10 @@
 /** The JSON Schema of a whole manifest, for editors and for checks outside of this library. */
+import { ConfigError } from "../contract/errors.ts";
 import { type Fields, type JsonObject, jsonSchema } from "../contract/schema.ts";
 import type { Placed } from "../engine/plan.ts";
 import { PLACES } from "./artifacts.ts";
 import { ENTRY, EXTERNAL, HOST_SELECTIONS, MCP_SERVER, MEMORY, METADATA, SUBAGENT, TOOL_BINDING, TOOLS, TOP } from "./blocks.ts";
-import { unknownStages } from "./define.ts";
+import { stageFindings } from "./define.ts";
 import { VERSIONS } from "./form.ts";
 import { isStage, nameSchema, open, type StageParts, stageSchema } from "./json-schema-stages.ts";
 import { MODEL, PIPELINE_SETTINGS } from "./settings.ts";
@@ -47,7 +48,8 @@ export const manifestSchema = (
   stages: { readonly [name: string]: StageParts } = {},
   { builtInTools = [] }: SchemaParts = {},
 ): JsonObject => {
-  unknownStages(stages);
+  const findings = stageFindings(stages);
+  if (findings.length) throw new ConfigError(findings);
   const used = PLACES.map((placed) => ({ placed, stage: stages[placed.stage.name] ?? placed.stage }));
   return {
     $schema: DRAFT,

@@ -1,7 +1,7 @@
 /** `defineManifest`: what completes and compiles in TypeScript, and the document that comes of it. Its `@ts-expect-error`s are half of the test. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConfigError, defineManifest, extend, fields, int, Pipeline } from "geny-executor";
+import { ConfigError, defineManifest, EnvironmentManifest, extend, fields, int, Pipeline, validateManifest } from "geny-executor";
 import { context } from "geny-executor/stages";
 
 test("a slot by name or with its config, a chain in order, a stage switched off: the wire's document", () => {
@@ -54,6 +54,54 @@ test("what does not compile is found at run time too", () => {
       (e) => e instanceof ConfigError && e.findings.some((finding) => finding.path === path),
       path,
     );
+});
+
+test("what stands around the stages: tools, agents, memory, selections; it validates and comes back", () => {
+  const scout = defineManifest({ name: "scout", builtInTools: ["Read"] });
+  const manifest = defineManifest({
+    name: "lead",
+    builtInTools: ["Read"],
+    externalTools: ["search", { name: "mail", required: true }],
+    mcpServers: [{ name: "files", command: "npx" }],
+    coreOverrides: { "mcp__files__*": false },
+    hostSelections: { skills: ["pdf"] },
+    subagents: { scout: { description: "Looks.", manifest: scout, allowedTools: ["Read"] }, critic: {} },
+    memory: { provider: "file", config: { root: "notes" } },
+  });
+  const { tools, host_selections, subagents, memory } = manifest;
+  assert.deepEqual(tools, {
+    ...{
+      built_in: ["Read"],
+      adhoc: [],
+      mcp_servers: [{ name: "files", command: "npx" }],
+      external: ["search", { name: "mail", required: true }],
+    },
+    ...{ scope: {}, core_overrides: { "mcp__files__*": false } },
+  });
+  assert.deepEqual(host_selections, { hooks: ["*"], skills: ["pdf"], permissions: ["*"] });
+  assert.deepEqual(subagents, [
+    { agent_type: "scout", description: "Looks.", manifest: scout, allowed_tools: ["Read"] },
+    { agent_type: "critic" },
+  ]);
+  assert.deepEqual(memory, { provider: "file", config: { root: "notes" } });
+  assert.deepEqual(validateManifest(manifest), []);
+  assert.deepEqual(EnvironmentManifest.fromJSON(manifest).toJSON(), manifest);
+});
+
+test("a key that there is none of is told with the nearest, beside wrong stages", () => {
+  // @ts-expect-error: there is no such key, and no such stage
+  const wrong = () => defineManifest({ subagent: {}, stages: { cach: false } });
+  assert.throws(wrong, (error) => {
+    assert.ok(error instanceof ConfigError);
+    assert.deepEqual(
+      error.findings.map(({ code, path, suggestion }) => [code, path, suggestion]),
+      [
+        ["option.unknown", "manifest.subagent", "subagents"],
+        ["stage.unknown_name", "stages.cach", "cache"],
+      ],
+    );
+    return true;
+  });
 });
 
 test("a host's own strategy is completed, checked, and runs", () => {
