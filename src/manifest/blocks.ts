@@ -92,8 +92,12 @@ export const TOP: Fields = fields({
 });
 
 /** The object with the block's keys first, in their order, and the others after them as they came. */
-export const ordered = ({ shape }: Fields, given: JsonObject): JsonObject => {
-  const places = new Map(Object.keys(shape).map((key, i) => [key, i]));
-  const place = ([key]: readonly [string, Json]): number => places.get(key) ?? places.size;
-  return Object.fromEntries(Object.entries(given).sort((a, b) => place(a) - place(b)));
+export const ordered = (
+  { shape }: Fields,
+  given: JsonObject,
+  inside: (key: string, value: Json) => Json = (_, value) => value,
+): JsonObject => {
+  const known = Object.keys(shape).filter((key) => Object.hasOwn(given, key));
+  const others = Object.keys(given).filter((key) => !Object.hasOwn(shape, key));
+  return Object.fromEntries([...known, ...others].map((key) => [key, inside(key, given[key] ?? null)]));
 };

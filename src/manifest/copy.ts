@@ -18,44 +18,44 @@ export const below = (path: string, key: string | number): string =>
 export const copyOf = (given: unknown): Json => {
   const findings: Finding[] = [];
   const above = new Set<object>();
+  const keys: (string | number)[] = [];
   let left = VALUES;
-  const wrong = (code: FindingCode, path: string, message: string): null => {
-    findings.push({ severity: "error", code, path, message });
+  const wrong = (code: FindingCode, message: string): null => {
+    findings.push({ severity: "error", code, path: keys.reduce(below, ""), message });
     if (findings.length === FINDINGS) throw new ConfigError(findings);
     return null;
   };
-  const tooLarge = (path: string): never => {
-    wrong("form.too_large", path, `is more than ${VALUES} values in all`);
+  const tooLarge = (): never => {
+    wrong("form.too_large", `is more than ${VALUES} values in all`);
     throw new ConfigError(findings);
   };
-  const copy = (value: unknown, path: string): Json => {
-    if (--left < 0) return tooLarge(path);
+  const copy = (value: unknown): Json => {
+    if (--left < 0) return tooLarge();
     if (value === null || typeof value === "string" || typeof value === "boolean") return value;
-    if (typeof value === "number") return Number.isFinite(value) ? value : wrong("form.invalid", path, "must be a finite number");
-    if (typeof value !== "object") return wrong("form.invalid", path, `must be JSON, not a ${typeof value}`);
-    if (above.has(value)) return wrong("form.cycle", path, "refers to something that it stands in");
-    if (above.size === DEPTH) return wrong("form.too_deep", path, `is nested deeper than ${DEPTH}`);
+    if (typeof value === "number") return Number.isFinite(value) ? value : wrong("form.invalid", "must be a finite number");
+    if (typeof value !== "object") return wrong("form.invalid", `must be JSON, not a ${typeof value}`);
+    if (above.has(value)) return wrong("form.cycle", "refers to something that it stands in");
+    if (above.size === DEPTH) return wrong("form.too_deep", `is nested deeper than ${DEPTH}`);
     const parts = partsOf(value);
-    if (!parts) return wrong("form.invalid", path, "cannot be read");
-    if (parts.kind === "list" ? parts.items.length > left : parts.entries.length > left) return tooLarge(path);
+    if (!parts) return wrong("form.invalid", "cannot be read");
+    if (parts.kind === "list" ? parts.items.length > left : parts.entries.length > left) return tooLarge();
     above.add(value);
     const made =
       parts.kind === "other"
-        ? copy(parts.entries[0]?.[1], path)
+        ? copy(parts.entries[0]?.[1])
         : parts.kind === "list"
-          ? Array.from(parts.items, (item, i) => copy(item ?? null, below(path, i)))
-          : Object.fromEntries(
-              parts.entries.map(([key, item]) => [
-                key,
-                key === "__proto__"
-                  ? wrong("form.forbidden_key", below(path, key), "is no key of a manifest")
-                  : copy(item, below(path, key)),
-              ]),
-            );
+          ? Array.from(parts.items, (item, i) => inside(i, item ?? null))
+          : Object.fromEntries(parts.entries.map(([key, item]) => [key, inside(key, item)]));
     above.delete(value);
     return made;
   };
-  const made = copy(given, "");
+  const inside = (key: string | number, item: unknown): Json => {
+    keys.push(key);
+    const made = key === "__proto__" ? wrong("form.forbidden_key", "is no key of a manifest") : copy(item);
+    keys.pop();
+    return made;
+  };
+  const made = copy(given);
   if (findings.length) throw new ConfigError(findings);
   return made;
 };

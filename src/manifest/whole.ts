@@ -29,10 +29,7 @@ const object =
   (fields: Parameters<typeof ordered>[0], inside: { readonly [key: string]: Orderly } = {}): Orderly =>
   (value) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-    const given = ordered(fields, value as JsonObject);
-    return Object.fromEntries(
-      Object.entries(given).map(([key, item]) => [key, Object.hasOwn(inside, key) ? (inside[key]?.(item) ?? item) : item]),
-    );
+    return ordered(fields, value as JsonObject, (key, item) => (Object.hasOwn(inside, key) ? (inside[key]?.(item) ?? item) : item));
   };
 const each =
   (item: Orderly): Orderly =>
