@@ -11,7 +11,7 @@ import { stageOf } from "./manifest/mutate.ts";
 import type { MutationKind, MutationRecord, StageId } from "./manifest/mutation.ts";
 import { change, type Mutation } from "./mutation.ts";
 import { providerPool } from "./pool.ts";
-import { inForce, type Parts, renewsProviders, withParts } from "./runtime.ts";
+import { inForce, type Parts, partsBy, renewsProviders, withParts } from "./runtime.ts";
 import { type Environment, type Lasting, wire } from "./services.ts";
 import { type ToolList, toolsOf } from "./tool-list.ts";
 
@@ -152,6 +152,10 @@ export class Changes {
     if (errors.length) throw new ConfigError(errors);
     this.#now = next;
     if (pool !== before.wiring.pool) before.wiring.pool.retire();
+    // What a refresh gives is told by every turn that has it.
+    const attached = layer === "attached" ? partsBy(runtime, layer) : [];
+    for (const field of attached)
+      if (Object.hasOwn(parts, field)) this.#tell("config.override_applied", { field, value: null, source: layer });
   }
 
   /** Offers tools from outside too. */

@@ -1,5 +1,5 @@
 /** From what a host gives to the manifest that a pipeline is made of, and what is said of it. */
-import type { Finding } from "./contract/errors.ts";
+import { ConfigError, type Finding } from "./contract/errors.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import { offline } from "./engine/offline.ts";
 import type { Placed } from "./engine/plan.ts";
@@ -8,7 +8,7 @@ import { type Cleared, within, withoutErrors } from "./manifest/drop.ts";
 import { named } from "./manifest/names.ts";
 import { withRoster } from "./manifest/roster.ts";
 import { type HostOffers, selectedOf } from "./manifest/selections.ts";
-import { examine, placesWith, readAny } from "./manifest/validate.ts";
+import { examine, placesWith, readAny, validateManifest } from "./manifest/validate.ts";
 import { type PipelineOptions, pipelineFindings } from "./options.ts";
 import { serverFindings } from "./servers.ts";
 import { toolNames } from "./tool-list.ts";
@@ -20,16 +20,24 @@ export interface Loaded {
   readonly document: ManifestDocument;
   /** Stage 6 as it is without the host's providers: those may change. */
   readonly places: readonly Placed[];
-  /** Of the options, of the manifest's form, and of what was dropped; with paths in what was given. */
+  /** Of the manifest's form, and of what was dropped; with paths in what was given. */
   readonly findings: readonly Finding[];
+  /** With the memory among the host's parts. */
+  readonly options: Omit<PipelineOptions, "memory">;
   /** What the manifest selects of the host's offers. */
   readonly selected: HostOffers;
   /** Of each entry of the manifest its place in the list that was given. */
   readonly from: readonly number[];
 }
 
-/** `connecting`: MCP servers are going to be connected. Throws `ConfigError` for what is no manifest at all. */
-export const load = (options: PipelineOptions, connecting: boolean): Loaded => {
+/**
+ * `connecting`: MCP servers are going to be connected. Throws `ConfigError` for what is no manifest at all, and for options that are wrong, with what
+ * is wrong with the manifest beside.
+ */
+export const load = ({ memory, ...given }: PipelineOptions, connecting: boolean): Loaded => {
+  const wrong = pipelineFindings({ memory, ...given });
+  if (wrong.length) throw new ConfigError([...wrong, ...validateManifest(given.manifest)]);
+  const options = memory ? { ...given, host: { ...given.host, ...memory } } : given;
   const { places, findings } = placesWith({ stages: options.stages });
   const read = readAny(options.manifest);
   const cleared = options.strict === false ? clearedOf(read.document, options) : undefined;
@@ -41,7 +49,6 @@ export const load = (options: PipelineOptions, connecting: boolean): Loaded => {
     document: { ...whole, stages: whole.stages.map(named) },
     places,
     findings: [
-      ...pipelineFindings(options),
       ...findings,
       ...read.findings,
       ...within(read.from, dropped),
@@ -49,6 +56,7 @@ export const load = (options: PipelineOptions, connecting: boolean): Loaded => {
       ...unselected,
     ],
     selected,
+    options,
     from: cleared?.from.map((i) => read.from[i] ?? -1) ?? read.from,
   };
 };

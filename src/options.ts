@@ -1,6 +1,7 @@
 /** What a host may write beside a manifest, checked by name: the types say it to TypeScript, this says it to everybody. */
 import { ConfigError, type Finding } from "./contract/errors.ts";
-import { unknownKeys } from "./contract/findings.ts";
+import { finding, unknownKeys } from "./contract/findings.ts";
+import { HOST_PARTS } from "./contract/host.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import type { MessageInput } from "./contract/message.ts";
 import { check, type JsonObject } from "./contract/schema.ts";
@@ -8,7 +9,7 @@ import type { State } from "./contract/state.ts";
 import type { EnvironmentManifest } from "./manifest/document.ts";
 import type { HostOffers } from "./manifest/selections.ts";
 import { MODEL } from "./manifest/settings.ts";
-import type { MemoryParts } from "./memory-parts.ts";
+import { MEMORY_PARTS, type MemoryParts } from "./memory-parts.ts";
 import { type OutputSchema, outputFindings } from "./output.ts";
 import type { RunResult } from "./result.ts";
 import type { Environment } from "./services.ts";
@@ -89,60 +90,104 @@ export interface RunOptions {
   readonly onResult?: (result: RunResult) => void;
 }
 
-const PIPELINE_OPTIONS = [
-  "manifest",
-  "stages",
-  "maxTurnMs",
-  "graceMs",
-  "strict",
-  "unknownKeys",
-  ...PARTS,
-  "adhocProviders",
-  "subagents",
-  "memory",
-  "offers",
-  "logger",
-  "clock",
-  "random",
-  "id",
-] as const;
-const RUN_OPTIONS = ["signal", "state", "messages", "sessionId", "overrides", "maxTurnMs", "onResult", "output"] as const;
+/** What is wrong with a value at a path. */
+type Look = (value: unknown, path: string) => readonly Finding[];
+const is =
+  (fits: (value: unknown) => boolean, message: string): Look =>
+  (value, path) =>
+    fits(value) ? [] : [finding("option.invalid", path, message)];
+const has = (value: unknown, name: string): boolean =>
+  isObject(value) && typeof (value as { readonly [key: string]: unknown })[name] === "function";
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null && !Array.isArray(value);
 
-const positive = (given: { readonly [key: string]: unknown }, keys: readonly string[], path: string): Finding[] =>
-  keys
-    .filter((key) => given[key] !== undefined && !(typeof given[key] === "number" && given[key] > 0 && given[key] <= MOST))
-    .map((key) => ({
-      severity: "error",
-      code: "option.invalid",
-      path: `${path}.${key}`,
-      message: `must be milliseconds above 0 and at most ${MOST}`,
-    }));
+const whatever: Look = () => [];
+const text = is((value) => typeof value === "string", "must be text");
+const aFunction = is((value) => typeof value === "function", "must be a function");
+const anObject = is(isObject, "must be an object");
 /** What a timer can hold. */
 const MOST = 2 ** 31 - 1;
+const milliseconds = is(
+  (value) => typeof value === "number" && value > 0 && value <= MOST,
+  `must be milliseconds above 0 and at most ${MOST}`,
+);
+const listOf =
+  (look: Look): Look =>
+  (value, path) =>
+    Array.isArray(value) ? value.flatMap((item, i) => look(item, `${path}[${i}]`)) : [finding("option.invalid", path, "must be a list")];
+const mapOf =
+  (look: Look): Look =>
+  (value, path) =>
+    isObject(value)
+      ? Object.entries(value).flatMap(([key, item]) => (item === undefined ? [] : look(item, `${path}.${key}`)))
+      : anObject(value, path);
+const members =
+  (known: readonly string[], look: Look = whatever): Look =>
+  (value, path) => [...mapOf(look)(value, path), ...(isObject(value) ? unknownKeys(value, known, path) : [])];
 
-/** Findings on the options of a pipeline. */
-export const pipelineFindings = (options: object): Finding[] => [
-  ...unknownKeys(options, PIPELINE_OPTIONS, "options"),
-  ...positive(options as { readonly [key: string]: unknown }, ["maxTurnMs", "graceMs"], "options"),
+/** Every option of a pipeline. What is undefined is not given. */
+const OPTIONS: { readonly [K in keyof Required<PipelineOptions>]: Look } = {
+  manifest: whatever,
+  stages: whatever,
+  maxTurnMs: milliseconds,
+  graceMs: milliseconds,
+  strict: is((value) => typeof value === "boolean", "must be true or false"),
+  unknownKeys: is((value) => value === "error" || value === "warning", 'must be "error" or "warning"'),
+  credentials: is((value) => has(value, "get"), "must be credentials: `new CredentialBundle({ anthropic: { apiKey } })`"),
+  apiKey: text,
+  baseUrl: text,
+  providers: mapOf(is((value) => typeof value === "function" || has(value, "stream"), "must be a provider, or a function that makes one")),
+  tools: is((value) => Array.isArray(value) || has(value, "list"), "must be a list of tools, or a ToolRegistry"),
+  adhocProviders: listOf(is((value) => has(value, "get"), "must have the function `get(name)`")),
+  host: members(HOST_PARTS),
+  memory: members(MEMORY_PARTS),
+  subagents: mapOf(is((value) => typeof value === "function" || isObject(value), "must be a function, a pipeline or a manifest")),
+  offers: members(["hooks", "skills", "permissions"], listOf(text)),
+  workingDir: text,
+  allowedPaths: listOf(text),
+  storagePath: text,
+  env: mapOf(text),
+  prices: anObject,
+  fetch: aFunction,
+  logger: anObject,
+  clock: anObject,
+  random: aFunction,
+  id: aFunction,
+};
+
+const looked = (given: object, looks: { readonly [key: string]: Look }, path: string): Finding[] => [
+  ...unknownKeys(given, Object.keys(looks), path),
+  ...Object.entries(given).flatMap(([key, value]) =>
+    value === undefined || !Object.hasOwn(looks, key) ? [] : (looks[key]?.(value, `${path}.${key}`) ?? []),
+  ),
 ];
+/** Findings on the options of a pipeline. */
+export const pipelineFindings = (options: object): Finding[] => looked(options, OPTIONS, "options");
+/** Findings on parts of the host that are given anew. */
+export const partFindings = (parts: object, path: string): Finding[] => {
+  const looks = Object.fromEntries(PARTS.map((part) => [part, OPTIONS[part]]));
+  return looked(parts, { ...looks, overrideManifest: is((value) => typeof value === "boolean", "must be true or false") }, path);
+};
+
+const RUN_OPTIONS = {
+  signal: is((value) => value instanceof AbortSignal, "must be an AbortSignal"),
+  state: anObject,
+  messages: is(Array.isArray, "must be a list of messages"),
+  sessionId: text,
+  overrides: (value) => overrideFindings(value as ModelOverrides),
+  maxTurnMs: milliseconds,
+  onResult: aFunction,
+  output: (value) => outputFindings(value as OutputSchema),
+} satisfies { readonly [K in keyof Required<RunOptions>]: Look };
 
 /** Throws `ConfigError` for options of a run that are wrong. */
-export const checkRun = (options: {
-  readonly overrides?: ModelOverrides;
-  readonly output?: OutputSchema;
-  readonly [key: string]: unknown;
-}): void => {
-  const findings = [
-    ...unknownKeys(options, RUN_OPTIONS, "options"),
-    ...positive(options, ["maxTurnMs"], "options"),
-    ...(options.overrides ? overrideFindings(options.overrides) : []),
-    ...(options.output === undefined ? [] : outputFindings(options.output)),
-  ];
+export const checkRun = (options: object): void => {
+  const findings = looked(options, RUN_OPTIONS, "options");
   if (findings.length) throw new ConfigError(findings);
 };
 
-/** Findings on the overrides of a run. */
+/** Findings on the overrides of a run. What is undefined is not overridden. */
 export const overrideFindings = (overrides: ModelOverrides): Finding[] => {
+  if (typeof overrides !== "object" || overrides === null) return [finding("option.invalid", "options.overrides", "must be an object")];
   const wire = Object.fromEntries(Object.entries(overrides).map(([key, value]) => [OVERRIDES[key as keyof ModelOverrides] ?? key, value]));
   const wrong = check(MODEL, wire).problems.filter((p) => p.kind !== "unknown");
   return [
@@ -154,7 +199,10 @@ export const overrideFindings = (overrides: ModelOverrides): Finding[] => {
 };
 
 /** The overrides as the state has them, and under the wire's names. */
-export const overridesOf = (overrides: ModelOverrides): { state: Partial<State>; wire: JsonObject } => ({
-  state: overrides,
-  wire: Object.fromEntries(Object.entries(overrides).map(([key, value]) => [OVERRIDES[key as keyof ModelOverrides], value])),
-});
+export const overridesOf = (overrides: ModelOverrides): { state: Partial<State>; wire: JsonObject } => {
+  const given = Object.entries(overrides).filter(([, value]) => value !== undefined);
+  return {
+    state: Object.fromEntries(given),
+    wire: Object.fromEntries(given.map(([key, value]) => [OVERRIDES[key as keyof ModelOverrides], value])),
+  };
+};

@@ -56,9 +56,8 @@ export class Pipeline implements AsyncDisposable {
    * Throws `ConfigError` with all findings. Missing credentials are no error here; they are one at first use. `connecting`: MCP servers are going
    * to be connected, as only `fromManifest` does.
    */
-  constructor({ memory, ...given }: PipelineOptions, connecting = false) {
-    const options = memory ? { ...given, host: { ...given.host, ...memory } } : given;
-    const { manifest, document, places, findings, from, selected } = load(options, connecting);
+  constructor(given: PipelineOptions, connecting = false) {
+    const { options, manifest, document, places, findings, from, selected } = load(given, connecting);
     this.#options = options;
     this.#manifest = manifest;
     this.#found = findings;

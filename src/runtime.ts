@@ -1,9 +1,8 @@
 /** What only a host can give, in two layers: what was attached, and above it what a refresh put in its place. */
 import { ConfigError, type Finding } from "./contract/errors.ts";
-import { unknownKeys } from "./contract/findings.ts";
 import type { Host } from "./contract/host.ts";
 import type { JsonObject } from "./contract/schema.ts";
-import { PARTS } from "./options.ts";
+import { PARTS, partFindings } from "./options.ts";
 import type { Environment } from "./services.ts";
 
 export type Part = (typeof PARTS)[number];
@@ -35,12 +34,11 @@ export const inForce = ({ attached, refreshed }: Runtime): Environment => layere
 export const withParts = (runtime: Runtime, layer: "attached" | "refreshed", given: Parts, primary: string): Runtime => {
   const { overrideManifest = false, ...parts } = given;
   const path = layer === "attached" ? "attach" : "refresh";
+  const wrong = partFindings(given, path);
+  if (wrong.length) throw new ConfigError(wrong);
   const foreign = Object.entries(parts.providers ?? {}).filter(([name, source]) => typeof source === "object" && source.name !== name);
-  const findings = [
-    ...unknownKeys(given, [...PARTS, "overrideManifest"], path),
-    ...(overrideManifest ? [] : foreign.map(([name, source]) => contradiction(`${path}.providers.${name}`, name, source.name))),
-  ];
-  if (findings.length) throw new ConfigError(findings);
+  if (foreign.length && !overrideManifest)
+    throw new ConfigError(foreign.map(([name, source]) => contradiction(`${path}.providers.${name}`, name, source.name)));
   const keyed = parts.apiKey !== undefined || parts.baseUrl !== undefined;
   return {
     ...runtime,
@@ -61,7 +59,7 @@ const layered = <E extends Partial<Environment>>(lower: E, upper: Parts | Partia
   const next: { [part: string]: unknown } = { ...lower };
   for (const [part, value] of Object.entries(upper)) {
     const members = MAPS.includes(part as Part) && value !== undefined ? defined({ ...(next[part] as object), ...value }) : value;
-    if (members === undefined) delete next[part];
+    if (members === undefined || (MAPS.includes(part as Part) && Object.keys(members).length === 0)) delete next[part];
     else next[part] = members;
   }
   return next as E;

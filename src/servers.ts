@@ -1,9 +1,10 @@
 /** The MCP servers that a manifest names. */
 import { type Finding, finding } from "./contract/findings.ts";
+import { configOf, isSecret, type MCPServerConfig } from "./contract/mcp.ts";
 import type { Json, JsonObject } from "./contract/schema.ts";
+import { opaque } from "./manifest/around.ts";
 import { isObject } from "./manifest/json.ts";
 import { resolveVariables, variablesOf } from "./manifest/resolve.ts";
-import { configOf, isSecret, type MCPServerConfig } from "./mcp/config.ts";
 
 /** Added to the process's environment. */
 type Added = { readonly env?: { readonly [name: string]: string } };
@@ -16,7 +17,7 @@ export interface Servers {
   readonly findings: readonly Finding[];
 }
 
-/** `${NAME}` in an entry is the value of that name. An entry that is wrong is left out and a finding; of its form others have said enough. */
+/** `${NAME}` in an entry is the value of that name. An entry that is wrong is left out; what validation can see of it is no finding here. */
 export const serversOf = ({ mcp_servers: entries }: JsonObject, { env = {} }: Added): Servers => {
   const configs = new Map<string, MCPServerConfig>();
   const secrets: string[] = [];
@@ -25,7 +26,6 @@ export const serversOf = ({ mcp_servers: entries }: JsonObject, { env = {} }: Ad
     const path = `tools.mcp_servers[${i}]`;
     if (!isObject(entry) || typeof entry.name !== "string" || !entry.name) continue;
     const { name } = entry;
-    if (configs.has(name)) findings.push(finding("tools.mcp_invalid", `${path}.name`, `another server is named "${name}"`));
     const values = variablesOf(entry).map((reference) => ({
       reference,
       value: Object.hasOwn(env, reference) ? env[reference] : process.env[reference],
@@ -34,7 +34,8 @@ export const serversOf = ({ mcp_servers: entries }: JsonObject, { env = {} }: Ad
     findings.push(...missing.map(({ reference }) => finding("tools.mcp_unresolved", path, unresolved(reference))));
     secrets.push(...values.flatMap(({ reference, value = "" }) => (isSecret(reference) ? [value] : [])));
     const { config, findings: faults } = configOf(name, resolveVariables(entry, env) as JsonObject, path);
-    findings.push(...faults);
+    const told = configOf(name, opaque(entry), path).findings.map((found) => found.path);
+    if (!missing.length) findings.push(...faults.filter((fault) => !told.includes(fault.path)));
     if (config && !missing.length && !configs.has(name)) configs.set(name, config);
   }
   return { configs: Object.fromEntries(configs), secrets, findings };

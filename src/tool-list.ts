@@ -1,11 +1,12 @@
 /** The tools of a pipeline: the manifest's built-in ones, the host's own, those that its providers have by name, and those from outside. */
+import { BUILTIN_NAMES } from "./contract/builtin.ts";
 import { type Finding, finding } from "./contract/findings.ts";
 import type { Json, JsonObject } from "./contract/schema.ts";
 import type { Logger } from "./contract/services.ts";
 import type { Tool } from "./contract/tool.ts";
 import { fromProviders, type ToolReport } from "./external-tools.ts";
 import type { Environment } from "./services.ts";
-import { BUILTIN_NAMES, builtinTools } from "./tools/builtin/index.ts";
+import { builtinTools } from "./tools/builtin/index.ts";
 import { ToolRegistry } from "./tools/registry.ts";
 
 export interface ToolList {

@@ -106,8 +106,9 @@ const beginning = (input: unknown, { state, messages, sessionId, overrides = {},
 
 /** Settings that are other ones now are taken over; what a stage or the run's own overrides have set stays. */
 const renewed = (state: State, before: Configuration, now: Configuration, overrides: ModelOverrides = {}): State => {
+  const { state: own } = overridesOf(overrides);
   const changed = (Object.keys(now.settings) as (keyof Settings)[]).filter(
-    (key) => !Object.hasOwn(overrides, key) && !isDeepStrictEqual(now.settings[key], before.settings[key]),
+    (key) => !Object.hasOwn(own, key) && !isDeepStrictEqual(now.settings[key], before.settings[key]),
   );
   return {
     ...state,

@@ -103,4 +103,18 @@ export interface Host {
     session?(markdown: string, state: Pick<State, "sessionId">, call: Call): Promise<unknown>;
   };
 }
+const PARTS: { readonly [K in keyof Required<Host>]: true } = {
+  ...{
+    emitters: true,
+    approve: true,
+    criteria: true,
+    executeTask: true,
+    delegate: true,
+    agentType: true,
+    chunks: true,
+    promptBlocks: true,
+  },
+  ...{ persona: true, history: true, retrieve: true, recordTurns: true, summaries: true },
+};
+export const HOST_PARTS: readonly string[] = Object.keys(PARTS);
 export type { ContentBlock, SystemPrompt };

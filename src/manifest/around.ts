@@ -1,14 +1,18 @@
 /** What is wrong with the blocks beside the stages: memory, sub-agents, tools. Their form is `formOf`'s business. */
+
+import { BUILTIN_NAMES } from "../contract/builtin.ts";
 import { type Finding, finding } from "../contract/findings.ts";
 import type { ManifestDocument } from "../contract/manifest.ts";
+import { configOf } from "../contract/mcp.ts";
 import { nearest } from "../contract/nearest.ts";
 import type { JsonObject } from "../contract/schema.ts";
 import { isObject } from "./json.ts";
+import { variablesOf } from "./resolve.ts";
 
 export interface Names {
   /** Who can answer. */
   readonly providers: readonly string[];
-  /** Built-in tools and those of the host; left out, no name is looked at. */
+  /** Built-in tools and those of the host. Left out: the built-in ones. */
   readonly tools?: readonly string[] | undefined;
   /** The provider of stage 6. */
   readonly primary: string;
@@ -87,7 +91,7 @@ const sources = (agent: JsonObject, path: string, { providers, primary }: Names)
   return found;
 };
 
-const tools = (given: JsonObject, known: readonly string[] | undefined): Finding[] => {
+const tools = (given: JsonObject, known: readonly string[] = BUILTIN_NAMES): Finding[] => {
   const found: Finding[] = [];
   if (Array.isArray(given.adhoc) && given.adhoc.length)
     found.push(finding("tools.adhoc_unconsumed", "tools.adhoc", "is kept, and makes no tools: the host gives those as code"));
@@ -95,12 +99,30 @@ const tools = (given: JsonObject, known: readonly string[] | undefined): Finding
     found.push(finding("tools.scope_unconsumed", "tools.scope", "is kept, and limits nothing: stage 10 has `tool_binding`"));
   const wanted: readonly unknown[] = Array.isArray(given.built_in) ? given.built_in : [];
   const every = wanted.length === 1 && wanted[0] === "*";
-  if (known && !every)
+  if (!every)
     for (const [i, name] of wanted.entries())
       if (!known.includes(String(name)))
         found.push({
           ...finding("tools.unknown_builtin", `tools.built_in[${i}]`, `there is no tool "${String(name)}"`, nearest(String(name), known)),
           severity: "warning",
         });
-  return found;
+  return [...found, ...servers(given.mcp_servers)];
+};
+
+/** What can be said of MCP servers before references are resolved. */
+const servers = (given: unknown): Finding[] => {
+  const names = new Set<string>();
+  return (Array.isArray(given) ? given : []).flatMap((entry: unknown, i): Finding[] => {
+    if (!isObject(entry) || typeof entry.name !== "string" || !entry.name) return [];
+    const path = `tools.mcp_servers[${i}]`;
+    const twice = names.has(entry.name) ? [finding("tools.mcp_invalid", `${path}.name`, `another server is named "${entry.name}"`)] : [];
+    names.add(entry.name);
+    return [...twice, ...configOf(entry.name, opaque(entry), path).findings];
+  });
+};
+
+/** A config whose references are not resolved: one in its address or transport is taken as right. */
+export const opaque = (given: JsonObject): JsonObject => {
+  const refers = (key: string) => variablesOf(given[key] ?? null).length > 0;
+  return { ...given, ...(refers("url") ? { url: "http://host" } : {}), ...(refers("transport") ? { transport: "stdio" } : {}) };
 };

@@ -1,5 +1,6 @@
 /** A manifest as a person writes it in TypeScript: completed and checked at compile time, handed on as the wire's document. */
 import type { Camel, Definition, StageOptions } from "../contract/author.ts";
+import type { BuiltinName } from "../contract/builtin.ts";
 import { ConfigError, type Finding } from "../contract/errors.ts";
 import { unknownKeys } from "../contract/findings.ts";
 import type { ManifestDocument, ModelSettings, PipelineSettings, StageEntry } from "../contract/manifest.ts";
@@ -25,7 +26,7 @@ export type Authored<R> = {
   readonly pipeline?: CamelKeys<Omit<PipelineSettings, "name">>;
   readonly stages?: { readonly [K in keyof R]?: false | (R[K] extends Definition ? StageOptions<R[K]> : never) };
   /** Names of built-in tools; `["*"]` for all. */
-  readonly builtInTools?: readonly string[];
+  readonly builtInTools?: readonly (BuiltinName | "*" | (string & {}))[];
   /** Tools that a host's providers give, by name. */
   readonly externalTools?: readonly (string | { readonly name: string; readonly required: boolean })[];
   readonly mcpServers?: readonly JsonObject[];

@@ -7,7 +7,7 @@ import { isObject } from "./json.ts";
 /** Dropping one thing may show the next; so often at most. */
 const PASSES = 8;
 
-/** The document without what stands at the paths, and the paths of all that went. A stage's name goes with its entry. */
+/** The document without what stands at the paths, and the paths of all that went. A name goes with what it names, and a server goes whole. */
 const without = (document: Json, paths: readonly string[]): { readonly document: Json; readonly gone: ReadonlySet<string> } => {
   const there = pathsOf(document);
   const gone = new Set(paths.flatMap((path) => targets(path, there)).filter((path) => there.has(path)));
@@ -36,8 +36,8 @@ const WHOLE = /^memory$|^stages\[\d+\]\.(?:tool_binding|model_override)$|(?<!^st
 
 /** What goes for an error at a path. What is missing goes with the slot, the item or the block that misses it. */
 const targets = (path: string, there: ReadonlySet<string>): string[] => {
-  const name = /^(stages\[\d+\])\.name$/.exec(path)?.[1];
-  if (name !== undefined) return [name];
+  const whole = /^(stages\[\d+\](?=\.name$)|subagents\[\d+\](?=\.agent_type$)|tools\.mcp_servers\[\d+\](?=\.))/.exec(path)?.[1];
+  if (whole !== undefined) return [whole];
   if (there.has(path)) return [path];
   const [, entry, slot] = /^(stages\[\d+\])\.strategy_configs\.([^.[]+)/.exec(path) ?? [];
   if (slot !== undefined) return ["strategies", "strategy_configs", "chain_order"].map((group) => `${entry}.${group}.${slot}`);

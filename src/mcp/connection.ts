@@ -1,8 +1,8 @@
 /** One server, from the handshake to the end of its process or stream. */
 import type { Client, Transport } from "@modelcontextprotocol/client";
 import { orAbort } from "../contract/abort.ts";
+import type { HttpServer, Server } from "../contract/mcp.ts";
 import type { Tool } from "../contract/tool.ts";
-import type { HttpServer, Server } from "./config.ts";
 import { connectionFailure, sdkMissing, tooSlow } from "./failures.ts";
 import { StdioTransport } from "./stdio.ts";
 import { toolOf } from "./tools.ts";

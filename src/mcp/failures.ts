@@ -1,6 +1,6 @@
 /** What went wrong with a server, in words that say what to do, without the secrets of its config. */
 import { type ErrorCode, MCPConnectionError, ToolExecutionError } from "../contract/errors.ts";
-import { redacted, type Server } from "./config.ts";
+import { redacted, type Server } from "../contract/mcp.ts";
 
 /** What was being done. */
 export type Phase = "connect" | "initialize" | "list_tools";

@@ -1,3 +1,3 @@
 /** MCP: servers whose tools an agent uses. */
-export type { MCPServerConfig } from "./config.ts";
+export type { MCPServerConfig } from "../contract/mcp.ts";
 export { type ConnectOptions, MCPManager } from "./manager.ts";

@@ -1,7 +1,7 @@
 /** The MCP servers that a host is connected to, and their tools. */
 import { MCPConnectionError } from "../contract/errors.ts";
+import { type MCPServerConfig, serverOf } from "../contract/mcp.ts";
 import type { Tool } from "../contract/tool.ts";
-import { type MCPServerConfig, serverOf } from "./config.ts";
 import { type Connection, connect } from "./connection.ts";
 
 export interface ConnectOptions {

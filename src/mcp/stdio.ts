@@ -3,8 +3,8 @@ import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import type { JSONRPCMessage, ReadBuffer, Transport } from "@modelcontextprotocol/client";
 import { asError } from "../contract/errors.ts";
 import { harmless } from "../contract/harmless.ts";
+import type { StdioServer } from "../contract/mcp.ts";
 import { endGroup, keepGroup } from "../contract/process-group.ts";
-import type { StdioServer } from "./config.ts";
 
 /** Milliseconds that a server may take to end by itself once its input is closed, as the protocol wants it. */
 const LEAVE = 1000;

@@ -1,8 +1,8 @@
 /** A server's tools as tools of ours: `mcp__server__tool`. */
 import type { Client, Tool as McpTool } from "@modelcontextprotocol/client";
+import { redacted, type Server } from "../contract/mcp.ts";
 import type { JsonObject } from "../contract/schema.ts";
 import type { Effect, Tool } from "../contract/tool.ts";
-import { redacted, type Server } from "./config.ts";
 import { callFailure } from "./failures.ts";
 import { resultOf } from "./result.ts";
 

@@ -103,6 +103,12 @@ export const manifestRules: readonly ModelDifference[] = [
     rewrite: refused,
   },
   {
+    rule: "an MCP server that cannot be connected as it stands is refused",
+    why: "Two of one name, and one without a program or an address, were found when they were connected, or never.",
+    covers: ({ file, name }) => file === "manifests/expected.json" && /^(mcp-servers|secrets)-v3\.json strict$/.test(name),
+    rewrite: refused,
+  },
+  {
     rule: "a text in place of a number is refused",
     why: "It reached the model's request. Read leniently, the default counts.",
     covers: (given) => typeof of(given, "strict")?.model?.max_tokens === "string",

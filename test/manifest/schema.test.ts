@@ -46,8 +46,8 @@ describe("it takes", () => {
     test(`the recorded manifest ${file}, unless loading refuses it too`, () => {
       const given = JSON.parse(readFileSync(join(folder, file), "utf8"));
       const saved = EnvironmentManifest.fromJSON(given, { strict: false }).toJSON();
-      // What no schema says: that a stage stands once, that four must be there, and that an artifact may bring no stage.
-      const unsaid = ["stage.duplicate_order", "stage.required_inactive", "stage.unknown_artifact"];
+      // What no schema says: that a stage stands once, that four must be there, that an artifact may bring no stage, and what goes with a transport.
+      const unsaid = ["stage.duplicate_order", "stage.required_inactive", "stage.unknown_artifact", "tools.mcp_invalid"];
       const { findings } = new Pipeline({ manifest: given, strict: false });
       const refused = findings.some((f) => f.severity === "error" && !unsaid.includes(f.code));
       assert.equal(takes(saved), !refused, JSON.stringify(wrong(saved)));

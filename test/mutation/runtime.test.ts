@@ -225,7 +225,8 @@ test("every setting says its value and who decided it; a secret is not told", as
   });
   pipeline.on("config.override_applied", ({ data }) => told.push(`${data.field} ${data.source}`));
   pipeline.mutator().updateModelConfig({ max_tokens: 7, top_k: 3 });
-  pipeline.refresh({ host: {} });
+  pipeline.attach({ workingDir: "/", prices: undefined });
+  pipeline.refresh({ host: { retrieve: async () => [] }, env: {} });
   const overrides: ModelOverrides = { maxTokens: 5 };
   const settings = pipeline.settings(overrides);
   assert.deepEqual(
@@ -243,7 +244,7 @@ test("every setting says its value and who decided it; a secret is not told", as
   assert.doesNotMatch(JSON.stringify(settings), /sk-secret/);
   const { state } = await pipeline.run("hi", { overrides });
   assert.deepEqual([state.model, state.maxTokens, state.topK], ["from-manifest", 5, 3]);
-  assert.deepEqual(told.toSorted(), ["host refresh", "max_tokens per_run", "top_k mutation"]);
+  assert.deepEqual(told.toSorted(), ["host refresh", "max_tokens per_run", "top_k mutation", "workingDir attached"]);
   assert.throws(() => pipeline.settings({ maxTokens: 0 }), ConfigError);
 });
 

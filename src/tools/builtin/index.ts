@@ -1,4 +1,5 @@
 /** The tools that come with the package. */
+import { BUILTIN_NAMES, type BuiltinName } from "../../contract/builtin.ts";
 import { ConfigError } from "../../contract/errors.ts";
 import { nearest } from "../../contract/nearest.ts";
 import type { Tool } from "../../contract/tool.ts";
@@ -19,11 +20,7 @@ const BUILTINS = {
   Glob: () => globTool,
   Grep: () => grepTool,
   TodoWrite: () => todoTool,
-} as const satisfies { [name: string]: (ledger: Ledger) => Tool };
-export type BuiltinName = keyof typeof BUILTINS;
-
-/** The names of the built-in tools. */
-export const BUILTIN_NAMES: readonly string[] = Object.keys(BUILTINS);
+} as const satisfies { [name in BuiltinName]: (ledger: Ledger) => Tool };
 const isBuiltin = (name: string): name is BuiltinName => Object.hasOwn(BUILTINS, name);
 
 /**
