@@ -39,9 +39,11 @@ export const fromProviders = (
   const findings: Finding[] = [];
   const resolved: string[] = [];
   const missing: Asked[] = [];
+  const seen = new Set<string>();
   for (const [i, entry] of wanted.entries()) {
     const asked = askedFor(entry);
-    if (!asked) continue;
+    if (!asked || seen.has(asked.name)) continue;
+    seen.add(asked.name);
     const { name, required } = asked;
     const report = (code: FindingCode, message: string) =>
       void findings.push(finding(code, `tools.external[${i}]`, message, nearest(name, providers.flatMap(namesIn))));
@@ -88,7 +90,8 @@ const firstThatKnows = (name: string, providers: readonly AdhocToolProvider[], f
     try {
       const tool = provider.get(name);
       if (tool?.name === name) return tool;
-      if (tool) failed(`${who} gave "${tool.name}" for "${name}"`);
+      if (tool instanceof Promise) failed(`${who} gave a promise for "${name}": \`get\` must not be asynchronous`);
+      else if (tool) failed(`${who} gave "${tool.name}" for "${name}"`);
     } catch (error) {
       failed(`${who} failed at "${name}": ${error instanceof Error ? error.message : String(error)}`);
     }

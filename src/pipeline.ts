@@ -11,14 +11,13 @@ import type { Stage } from "./contract/stage.ts";
 import type { StandardSchema } from "./contract/tool.ts";
 import { describe, type StageDescription } from "./engine/describe.ts";
 import { type Bus, createBus, type Handler } from "./engine/events.ts";
-import type { Place } from "./engine/plan.ts";
+import type { Place, Plan } from "./engine/plan.ts";
 import { runTurn } from "./engine/run.ts";
 import type { ToolReport } from "./external-tools.ts";
 import { load } from "./load.ts";
-import { placeOf } from "./manifest/artifacts.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
 import { within } from "./manifest/drop.ts";
-import { introspectStage, type StageIntrospection } from "./manifest/introspect.ts";
+import { introspectAll, introspectStage, type StageIntrospection } from "./manifest/introspect.ts";
 import type { HostOffers } from "./manifest/selections.ts";
 import { PipelineMutator } from "./mutator.ts";
 import { checkRun, type ModelOverrides, overrideFindings, overridesOf, type PipelineOptions, type RunOptions } from "./options.ts";
@@ -200,10 +199,11 @@ export class Pipeline implements AsyncDisposable {
 
   /** One stage as an editor wants it: what it can be set to, and what it is set to. By order, name or module; throws for any other. */
   introspect(stage: string | number): StageIntrospection {
-    const { setup, loop, surface } = this.changes.now.plan;
-    const places = [...setup, ...loop, ...surface];
-    const { stage: found } = placeOf(stage, places);
-    return introspectStage(stage, "default", { places, current: places.find((bound) => bound.stage === found) });
+    return introspectStage(stage, "default", { places: placesIn(this.changes.now.plan) });
+  }
+  /** All of them, in order. */
+  introspectAll(): readonly StageIntrospection[] {
+    return introspectAll({}, { places: placesIn(this.changes.now.plan) });
   }
 
   /** The manifest that makes this pipeline again, as mutations left it. Stages and hooks that a host put in are not part of it. */
@@ -293,5 +293,7 @@ const cancelled = (reason: unknown): GenyExecutorError =>
   reason instanceof GenyExecutorError
     ? reason
     : new PipelineError("The run was cancelled.", { code: "exec.pipeline.cancelled", cause: reason });
+
+const placesIn = ({ setup, loop, surface }: Plan) => [...setup, ...loop, ...surface];
 
 const either = (a: AbortSignal, b: AbortSignal | undefined): AbortSignal => (b ? AbortSignal.any([a, b]) : a);

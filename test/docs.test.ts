@@ -28,6 +28,14 @@ test("the conformance table names the five providers and exactly the scenarios t
   }
 });
 
+test("every manifest that the docs show loads", () => {
+  const pages = ["README.md", ...globSync("docs/**/*.md", { cwd: root })];
+  const shown = pages.flatMap((page) => [...read(page).matchAll(/```json\n([\s\S]*?)```/g)].map((m) => ({ page, text: m[1] ?? "" })));
+  const manifests = shown.filter(({ text }) => text.includes('"stages"'));
+  assert.ok(manifests.length > 0);
+  for (const { page, text } of manifests) assert.deepEqual(door.validateManifest(JSON.parse(text)), [], page);
+});
+
 test("every link of the docs leads somewhere", () => {
   const pages = ["README.md", ...globSync("docs/**/*.md", { cwd: root })];
   const broken = pages.flatMap((page) =>

@@ -1,9 +1,12 @@
 /** How a person writes a stage in TypeScript: a slot is a name or `{ use, ...config }`; config keys stand beside the slots in camelCase. */
 import type { Definition } from "../contract/author.ts";
+import { ConfigError } from "../contract/errors.ts";
+import { finding } from "../contract/findings.ts";
 import type { StageEntry } from "../contract/manifest.ts";
 import type { JsonObject } from "../contract/schema.ts";
 import { snake } from "../contract/state.ts";
 import type { Many, One } from "../contract/strategy.ts";
+import { isObject } from "./json.ts";
 
 type Item = string | ({ readonly use: string } & JsonObject);
 const nameOf = (item: Item): string => (typeof item === "string" ? item : item.use);
@@ -22,13 +25,17 @@ export const stageEntry = (stage: Definition, order: number, options: { readonly
   for (const [key, value] of Object.entries(options)) {
     if (value === undefined) continue;
     const slot: One | Many | undefined = Object.hasOwn(stage.slots, key) ? stage.slots[key] : undefined;
+    const path = `stages.${stage.name}.${key}`;
     if (!slot) config[snake(key)] = value as never;
     else if (slot.kind === "many") {
+      if (!Array.isArray(value)) throw new ConfigError([finding("option.invalid", path, "must be a list: it is a chain")]);
       const items = value as readonly Item[];
       chains[key] = items.map(nameOf);
       const given = items.filter((item) => typeof item !== "string").map((item) => [nameOf(item), configOf(item)]);
       if (given.length) configs[key] = Object.fromEntries(given);
     } else {
+      if (typeof value !== "string" && !isObject(value))
+        throw new ConfigError([finding("option.invalid", path, "must be a strategy's name, or an object with `use` and its config")]);
       strategies[key] = nameOf(value as Item);
       if (typeof value !== "string") configs[key] = configOf(value as Item);
     }

@@ -1,4 +1,5 @@
 /** What of a manifest the Python program would refuse, or drop without a word. */
+import { ConfigError } from "../contract/errors.ts";
 import { type Finding, type FindingCode, finding } from "../contract/findings.ts";
 import type { ManifestDocument, StageEntry } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
@@ -46,9 +47,13 @@ export interface Release {
 /**
  * What of a manifest that loads here would not be the same there: an error where that release refuses it, a warning where it drops the thing and
  * goes on. Paths are those of what was given. What it does not know of: whether a strategy there takes the value that its config has. Throws
- * `ConfigError` for what is no manifest at all.
+ * `ConfigError` for what is no manifest at all, and for another target.
  */
 export const manifestFindingsFor = (manifest: unknown, target: Target): readonly Finding[] => {
+  if (!Object.hasOwn(RELEASES, target)) {
+    const message = `no release is called "${target}" (known: ${Object.keys(RELEASES).join(", ")})`;
+    throw new ConfigError([finding("option.invalid", "target", message, nearest(target, Object.keys(RELEASES)))]);
+  }
   const read = readAny(manifest);
   const release = RELEASES[target];
   const entries = read.document.stages.map(named).flatMap((entry, i) => entryFindings(entry, `stages[${i}]`, release, target));

@@ -33,11 +33,14 @@ export const copyOf = (given: unknown): Json => {
     if (--left < 0) return tooLarge();
     if (value === null || typeof value === "string" || typeof value === "boolean") return value;
     if (typeof value === "number") return Number.isFinite(value) ? value : wrong("form.invalid", "must be a finite number");
-    if (typeof value !== "object") return wrong("form.invalid", `must be JSON, not a ${typeof value}`);
+    if (typeof value !== "object")
+      return wrong("form.invalid", `must be JSON, not ${value === undefined ? "undefined" : `a ${typeof value}`}`);
     if (above.has(value)) return wrong("form.cycle", "refers to something that it stands in");
     if (above.size === DEPTH) return wrong("form.too_deep", `is nested deeper than ${DEPTH}`);
     const parts = partsOf(value);
     if (!parts) return wrong("form.invalid", "cannot be read");
+    if (parts.kind === "strange")
+      return wrong("form.invalid", `must be JSON, not a ${parts.name}${parts.name === "Promise" ? ": await it" : ""}`);
     if (parts.kind === "list" ? parts.items.length > left : parts.entries.length > left) return tooLarge();
     above.add(value);
     const made =
@@ -62,13 +65,16 @@ export const copyOf = (given: unknown): Json => {
 
 type Parts =
   | { readonly kind: "list"; readonly items: readonly unknown[] }
-  | { readonly kind: "object" | "other"; readonly entries: readonly (readonly [string, unknown])[] };
+  | { readonly kind: "object" | "other"; readonly entries: readonly (readonly [string, unknown])[] }
+  | { readonly kind: "strange"; readonly name: string };
 
 /** What an object holds; undefined when looking at it throws. "other": what its `toJSON` gives. */
 const partsOf = (value: object): Parts | undefined => {
   try {
     if ("toJSON" in value && typeof value.toJSON === "function") return { kind: "other", entries: [["", value.toJSON()]] };
     if (Array.isArray(value)) return { kind: "list", items: value };
+    const name = Object.prototype.toString.call(value).slice(8, -1);
+    if (name !== "Object") return { kind: "strange", name };
     return { kind: "object", entries: Object.entries(value).filter(([, item]) => item !== undefined) };
   } catch {
     return undefined;

@@ -76,7 +76,7 @@ const toolsForm = ({ mcp_servers, external }: JsonObject): Finding[] => [
     ...(isObject(server) && !server.name ? [finding("tools.mcp_nameless", path, "has no name: it is left out")] : []),
   ]),
   ...each(external, "tools.external", (tool, path) =>
-    isObject(tool) || typeof tool === "string"
+    isObject(tool) || (typeof tool === "string" && tool)
       ? block(EXTERNAL, tool, path)
       : [{ severity: "error", code: FORM.invalid, path, message: "must be a tool's name, or an object with its name" }],
   ),

@@ -2,7 +2,7 @@
 import { defaults, type Field, type Fields, type Json, type JsonObject, jsonSchema, title } from "../contract/schema.ts";
 import type { Stage } from "../contract/stage.ts";
 import type { Many, One, Strategy } from "../contract/strategy.ts";
-import type { Placed } from "../engine/plan.ts";
+import type { BoundStage, Placed } from "../engine/plan.ts";
 import { type Artifact, artifactOf, artifactsOf, moduleOf, PLACES, placeOf } from "./artifacts.ts";
 
 /** One field as forms of the wire have it. */
@@ -48,11 +48,15 @@ export type SlotIntrospection = {
   readonly description: string;
   readonly required: true;
   readonly current_impl: string;
+  /** Of a pipeline: what the strategy is set to, defaults filled in. Null without one. */
+  readonly current_config: JsonObject | null;
 } & Impls;
 export type ChainIntrospection = {
   readonly chain_name: string;
   readonly description: string;
   readonly current_impls: readonly string[];
+  /** Of a pipeline: what each of them is set to. Null without one. */
+  readonly current_configs: { readonly [impl: string]: JsonObject } | null;
 } & Impls;
 export type ArtifactInfo = {
   readonly stage: string;
@@ -72,6 +76,8 @@ export type StageIntrospection = {
   readonly order: number;
   readonly name: string;
   readonly category: string;
+  /** Of a pipeline: whether it runs. Null without one. */
+  readonly active: boolean | null;
   readonly artifact_info: ArtifactInfo;
   /** Null: the stage has no config. */
   readonly config_schema: JsonObject | null;
@@ -85,41 +91,44 @@ export type StageIntrospection = {
   readonly extra: { readonly about: string; readonly phase: string; readonly reads: readonly string[]; readonly writes: readonly string[] };
 };
 
-/** What a pipeline has chosen in the place of the defaults. */
-export interface Chosen {
-  readonly config: { readonly [key: string]: unknown };
-  readonly chosen: { readonly [slot: string]: string | readonly string[] };
+/** A stage, and in a pipeline also what it has chosen in the place of the defaults. */
+type Place = Placed & Partial<Pick<BoundStage, "active" | "config" | "chosen" | "strategies">>;
+export interface IntrospectOptions {
+  /** Default: our stages, with their defaults. Those of a pipeline, or with a host's own stages and strategies. */
+  readonly places?: readonly Place[];
 }
 
 /**
- * One stage, by order, name or module. With `places` a host's own stages and strategies are seen too. Throws `exec.mutation.invalid` for a
- * stage or artifact that there is none of, and for an artifact that only brings strategies.
+ * One stage, by order, name or module. Throws `exec.mutation.invalid` for a stage or artifact that there is none of, and for an artifact that only
+ * brings strategies.
  */
 export const introspectStage = (
   id: string | number,
   artifact = "default",
-  { places = PLACES, current }: { readonly places?: readonly Placed[]; readonly current?: Chosen | undefined } = {},
+  { places = PLACES }: IntrospectOptions = {},
 ): StageIntrospection => {
   const placed = placeOf(id, places);
-  return shown(placed, artifactOf(placed.stage, artifact), current);
+  return shown(placed, artifactOf(placed.stage, artifact));
 };
 
 /** All stages in order. `artifacts`: which artifact of a stage, by any name of it; one that only brings strategies shows as the default. */
 export const introspectAll = (
   artifacts: { readonly [stage: string]: string } = {},
-  places: readonly Placed[] = PLACES,
+  { places = PLACES }: IntrospectOptions = {},
 ): readonly StageIntrospection[] => {
   const asked = new Map(Object.entries(artifacts).map(([id, name]) => [placeOf(id, places), name]));
   return places.map((placed) => {
     const artifact = artifactOf(placed.stage, asked.get(placed) ?? "default");
-    return shown(placed, artifact.providesStage ? artifact : artifactOf(placed.stage, "default"), undefined);
+    return shown(placed, artifact.providesStage ? artifact : artifactOf(placed.stage, "default"));
   });
 };
 
-const shown = (placed: Placed, artifact: Artifact, current: Chosen | undefined): StageIntrospection => {
+const shown = (placed: Place, artifact: Artifact): StageIntrospection => {
   const stage: Stage = placed.stage;
   const slots = Object.entries(stage.slots as Readonly<Record<string, One | Many>>);
-  const chosen = (name: string, slot: One | Many) => current?.chosen[name] ?? slot.default;
+  const chosen = (name: string, slot: One | Many) => placed.chosen?.[name] ?? slot.default;
+  const configs = (name: string) =>
+    placed.strategies?.find(({ slot }) => slot === name)?.configs as { [impl: string]: JsonObject } | undefined;
   const named = <K extends string>(key: K, name: string, slot: One | Many) =>
     ({ [key]: name, description: slot.about, ...implsOf(slot.strategies) }) as { readonly [P in K]: string } & {
       description: string;
@@ -130,20 +139,33 @@ const shown = (placed: Placed, artifact: Artifact, current: Chosen | undefined):
     order: placed.order,
     name: stage.name,
     category: stage.category,
+    active: placed.active ?? null,
     artifact_info: artifactInfo(moduleOf(placed), artifact),
     config_schema: schemaOf(stage.name, stage.config),
     config_form: formOf(stage.name, stage.config),
-    config: (current?.config ?? { ...defaults(stage.config), ...artifact.config }) as JsonObject,
+    config: (placed.config ?? { ...defaults(stage.config), ...artifact.config }) as JsonObject,
     strategy_slots: Object.fromEntries(
       slots.flatMap(([name, slot]) =>
         slot.kind === "one"
-          ? [[name, { ...named("slot_name", name, slot), required: true as const, current_impl: String(chosen(name, slot)) }]]
+          ? [
+              [
+                name,
+                { ...named("slot_name", name, slot), required: true as const, ...currentIn(String(chosen(name, slot)), configs(name)) },
+              ],
+            ]
           : [],
       ),
     ),
     strategy_chains: Object.fromEntries(
       slots.flatMap(([name, slot]) =>
-        slot.kind === "many" ? [[name, { ...named("chain_name", name, slot), current_impls: [chosen(name, slot)].flat() }]] : [],
+        slot.kind === "many"
+          ? [
+              [
+                name,
+                { ...named("chain_name", name, slot), current_impls: [chosen(name, slot)].flat(), current_configs: configs(name) ?? null },
+              ],
+            ]
+          : [],
       ),
     ),
     tool_binding_supported: stage.supportsToolBinding ?? false,
@@ -152,6 +174,11 @@ const shown = (placed: Placed, artifact: Artifact, current: Chosen | undefined):
     extra: { about: stage.about, phase: placed.phase, reads: stage.reads, writes: stage.writes },
   };
 };
+
+const currentIn = (impl: string, configs: { readonly [impl: string]: JsonObject } | undefined) => ({
+  current_impl: impl,
+  current_config: configs?.[impl] ?? null,
+});
 
 /** The artifacts of a stage, as the wire tells of them. */
 export const listArtifacts = (id: string | number): readonly ArtifactInfo[] => {

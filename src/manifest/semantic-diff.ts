@@ -48,7 +48,11 @@ const METADATA = ["name", "description", "author", "tags", "base_preset"] as con
 const metadataChanges = (a: JsonObject, b: JsonObject): Change[] =>
   METADATA.flatMap((key) => {
     const about = { kind: "metadata", stage: null, path: `metadata.${key}` } as const;
-    return changed(about, `the ${key.replace("_", " ")}`, a[key] || null, b[key] || null);
+    const valueIn = (metadata: JsonObject): Json => {
+      const { [key]: value = null } = metadata;
+      return value === "" || (Array.isArray(value) && value.length === 0) ? null : value;
+    };
+    return changed(about, `the ${key.replace("_", " ")}`, valueIn(a), valueIn(b));
   });
 
 const settingChanges = (block: "model" | "pipeline", fields: Fields, a: JsonObject, b: JsonObject): Change[] =>

@@ -82,7 +82,7 @@ const chainChanges = (pair: Pair, name: string, chain: Many): Change[] => {
   const [before, after] = [pair.a.chain_order?.[name] ?? chain.default, pair.b.chain_order?.[name] ?? chain.default];
   const about = { kind: "chain", stage: placeOf(pair), path: pathOf(pair, "chain_order", name), before, after } as const;
   const what = `its ${explained(name, chain.about)}`;
-  const added = after.filter((item) => !before.includes(item));
+  const added = [...new Set(after.filter((item) => !before.includes(item)))];
   const removed = before.filter((item) => !after.includes(item));
   const left = before.filter((item) => after.includes(item));
   const moved = !same(

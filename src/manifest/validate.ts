@@ -1,6 +1,6 @@
 /** Everything that is wrong with a manifest, found at once: by its form, by the definitions of its stages, and by what neither says. */
 import { ConfigError } from "../contract/errors.ts";
-import { type Finding, finding } from "../contract/findings.ts";
+import { type Finding, finding, unknownKeys } from "../contract/findings.ts";
 import type { Host } from "../contract/host.ts";
 import type { ManifestDocument } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
@@ -40,6 +40,8 @@ export interface ValidateOptions {
  * it requires.
  */
 export const validateManifest = (manifest: unknown, options: ValidateOptions = {}): readonly Finding[] => {
+  const unknown = unknownKeys(options, ["stages", "providers", "tools", "host", "unknownKeys"], "options");
+  if (unknown.length) throw new ConfigError(unknown);
   const { places, findings } = placesWith(options);
   try {
     const taken = readAny(manifest);

@@ -88,6 +88,38 @@ test("what stands around the stages: tools, agents, memory, selections; it valid
   assert.deepEqual(EnvironmentManifest.fromJSON(manifest).toJSON(), manifest);
 });
 
+test("a stage's own tools and model, and who wrote it", () => {
+  const manifest = defineManifest({
+    author: "me",
+    stages: {
+      tool: { executor: "partition", toolBinding: { allowed: ["Read"] } },
+      context: { modelOverride: { model: "claude-haiku-4-5", maxTokens: 100 } },
+    },
+  });
+  const entry = (name: string) => manifest.stages.find((stage) => stage.name === name);
+  assert.deepEqual(entry("tool")?.tool_binding, { stage_order: 10, allowed: ["Read"], blocked: null, extra_context: {} });
+  assert.deepEqual(entry("context")?.model_override, { model: "claude-haiku-4-5", max_tokens: 100 });
+  assert.equal(manifest.metadata.author, "me");
+  assert.deepEqual(validateManifest(manifest), []);
+});
+
+test("what has the wrong form is told with its path", () => {
+  for (const [stages, told] of [
+    [{ context: true }, "option.invalid stages.context"],
+    [{ context: "hybrid" }, "option.invalid stages.context"],
+    [{ context: null }, "option.invalid stages.context"],
+    [{ guard: { guards: "token_budget" } }, "option.invalid stages.guard.guards"],
+    [{ context: { strategy: 7 } }, "option.invalid stages.context.strategy"],
+  ] as const)
+    assert.throws(
+      () => defineManifest({ stages } as object),
+      (error) => error instanceof ConfigError && error.findings.map(({ code, path }) => `${code} ${path}`).join() === told,
+      told,
+    );
+  for (const stages of [{ contxt: context }, { context: {} }])
+    assert.throws(() => defineManifest.for(stages as { context: typeof context }), ConfigError);
+});
+
 test("a key that there is none of is told with the nearest, beside wrong stages", () => {
   // @ts-expect-error: there is no such key, and no such stage
   const wrong = () => defineManifest({ subagent: {}, stages: { cach: false } });

@@ -106,4 +106,18 @@ test("a live pipeline's own choices", async () => {
   const context = pipeline.introspect("context");
   assert.deepEqual(Object.keys(context.strategy_slots), Object.keys(introspectStage("context").strategy_slots));
   assert.equal(pipeline.introspect("api").config.provider, "openai");
+  assert.deepEqual([introspectStage("context").active, introspectStage("context").strategy_slots.strategy?.current_config], [null, null]);
+  pipeline.mutate((mutator) => {
+    mutator.swapStrategy("context", "strategy", "hybrid", { max_recent_turns: 3 });
+    mutator.addToChain("guard", "guards", "cost_budget", { max_cost_usd: 2 });
+    mutator.setStageActive("emit", false);
+  });
+  const all = pipeline.introspectAll();
+  assert.deepEqual(
+    all.map(({ order, name, active }) => [order, name, active]),
+    pipeline.describe().map(({ order, name, isActive }) => [order, name, isActive]),
+  );
+  const { current_impl, current_config } = pipeline.introspect("context").strategy_slots.strategy ?? {};
+  assert.deepEqual([current_impl, current_config], ["hybrid", { max_recent_turns: 3 }]);
+  assert.equal(pipeline.introspect("guard").strategy_chains.guards?.current_configs?.cost_budget?.max_cost_usd, 2);
 });

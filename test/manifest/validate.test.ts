@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is what references look like
 /** Every finding of a manifest at once, and what a load makes of them. */
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
@@ -198,6 +199,35 @@ describe("validateManifest tells", () => {
     const untested = Object.keys(FINDINGS).filter((code) => !elsewhere.test(code) && !Object.hasOwn(CASES, code));
     assert.deepEqual(untested, []);
   });
+});
+
+test("MCP servers are looked at as loading looks at them; what a reference stands for is taken as right", () => {
+  const servers = [
+    { name: "a", transport: "STDIO", command: "x" },
+    { name: "b" },
+    { name: "b", url: "ftp://x" },
+    { name: "c d", url: "http://x" },
+    { name: "e", url: "${E_URL}", transport: "${E_KIND}", headers: { authorization: "${E_KEY}" } },
+    { name: "f", url: "http://me:secret@x" },
+  ];
+  const manifest = given({ tools: { mcp_servers: servers } });
+  const expected = [
+    "error tools.mcp_invalid tools.mcp_servers[0].transport",
+    "error tools.mcp_invalid tools.mcp_servers[1].command",
+    "error tools.mcp_invalid tools.mcp_servers[2].name",
+    "error tools.mcp_invalid tools.mcp_servers[2].url",
+    "error tools.mcp_invalid tools.mcp_servers[3].name",
+    "error tools.mcp_invalid tools.mcp_servers[5].url",
+  ];
+  assert.deepEqual(told(manifest), expected);
+  const lenient = new Pipeline({ manifest: manifest as ManifestDocument, strict: false });
+  assert.deepEqual(lenient.snapshot().toJSON().tools.mcp_servers, [servers[4]]);
+  new Pipeline({ manifest: lenient.snapshot() });
+});
+
+test("a built-in tool that there is none of is told without the host's names, too", () => {
+  assert.deepEqual(told(given({ tools: { built_in: ["Reed"] } })), ["warning tools.unknown_builtin tools.built_in[0] → Read"]);
+  assert.throws(() => validateManifest(given({}), { toolz: [] } as object), ConfigError);
 });
 
 test("a value is looked at under whatever key it stands", () => {
