@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { request as httpRequest } from "node:http";
 import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import Anthropic, { APIUserAbortError } from "@anthropic-ai/sdk";
 import fc from "fast-check";
@@ -509,7 +510,11 @@ describe("aborts and ends", () => {
   const abortOf = async (turn: Turn, ms: number): Promise<RecordedRequest | undefined> => {
     await using model = await startModel({ script: [turn] });
     const stream = client(model).messages.stream(ask);
-    setTimeout(() => stream.abort(), ms);
+    void (async () => {
+      while (model.requests.length === 0) await sleep(1);
+      await sleep(ms);
+      stream.abort();
+    })();
     await assert.rejects(stream.finalMessage(), APIUserAbortError);
     await model.idle();
     return model.requests[0];
@@ -588,7 +593,7 @@ describe("aborts and ends", () => {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ["--conditions=geny-executor-source", "--input-type=module", "-e", program],
-      { timeout: 5_000 },
+      { timeout: 60_000 },
     );
     assert.equal(stdout, "ended ended\n");
   });

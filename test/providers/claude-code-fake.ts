@@ -132,7 +132,7 @@ const alive = (pid: number): boolean => {
   }
 };
 export const pidsOf = async (folder: string, count: number): Promise<readonly number[]> => {
-  for (let waited = 0; waited < 3000; waited += 10) {
+  for (let waited = 0; waited < 20_000; waited += 10) {
     const pids = readdirSync(folder)
       .filter((name) => name.startsWith("pid-"))
       .map((name) => Number(readFileSync(join(folder, name), "utf8")));
