@@ -116,6 +116,16 @@ export class Pipeline implements AsyncDisposable {
     return this.changes.now.wiring.tools.report;
   }
 
+  /**
+   * Before the first turn, if that is to be quick: loads the provider and opens its socket; a local server is asked for its models' windows. A key that
+   * is missing, and a server that does not answer, are told by the first turn.
+   */
+  async warmup(): Promise<void> {
+    const { services, primary } = this.changes.now;
+    const provider = await services.provider(primary.name);
+    await provider.warmup?.();
+  }
+
   /** Runs one turn. Rejects for a failure, a refusal by a guard, or an abort; the error's `result` is then a `RunResult` too. */
   run<O>(input: unknown, options: RunOptions & { readonly output: StandardSchema<O> }): Promise<RunResult<O>>;
   run(input: unknown, options?: RunOptions): Promise<RunResult>;

@@ -1,8 +1,9 @@
 /** The window of the model that answers bounds what a turn may send, when it is known and smaller than the pipeline's budget. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Message, PipelineBuilder, type PipelineEvent, type Provider, type RunOptions } from "geny-executor";
+import { defineManifest, type Message, Pipeline, PipelineBuilder, type PipelineEvent, type Provider, type RunOptions } from "geny-executor";
 import { capabilities, failover } from "geny-executor/providers";
+import { startModel } from "geny-executor/testing";
 
 const answering = (window?: (model: string) => number | null): Provider => ({
   name: "mine",
@@ -30,7 +31,6 @@ const history = (count: number, size: number): Message[] =>
   })) as Message[];
 const turn = async (provider: Provider | (() => Promise<Provider>), messages: Message[], options: RunOptions = {}, override?: string) => {
   const { builder, manifest } = built(provider, override);
-  const { Pipeline } = await import("geny-executor");
   await using pipeline = override ? await Pipeline.fromManifest(manifest, { providers: { mine: provider } }) : builder.build();
   const types: string[] = [];
   pipeline.on("*", (event: PipelineEvent) => types.push(event.type));
@@ -110,4 +110,17 @@ test("a provider that cannot be had is told by stage 6, and one that never comes
   assert.equal((await turn(failing, [])).code, "exec.api.no_client");
   const { code } = await turn(() => new Promise<Provider>(() => {}), [], { signal: AbortSignal.timeout(50) });
   assert.equal(code, "exec.pipeline.cancelled");
+});
+
+test("the window of a local server is known after warmup, which no missing server holds", async () => {
+  await using model = await startModel({ models: [{ id: "small", context: 4096 }], local: "vllm", script: [{ text: "a" }, { text: "b" }] });
+  const manifest = defineManifest({ model: { model: "small" }, stages: { api: { provider: "vllm" } } });
+  const budget = async (warm: boolean): Promise<number> => {
+    await using pipeline = new Pipeline({ manifest, baseUrl: `${model.url}/v1` });
+    if (warm) await pipeline.warmup();
+    return (await pipeline.run("hi")).state.contextWindowBudget;
+  };
+  assert.deepEqual([await budget(false), await budget(true)], [200_000, 4096]);
+  await using lost = new Pipeline({ manifest, baseUrl: "http://127.0.0.1:1/v1" });
+  await lost.warmup();
 });
