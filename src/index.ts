@@ -26,18 +26,27 @@ export type * from "./contract/host.ts";
 export type { ManifestDocument, ModelSettings, PipelineSettings, StageEntry, ToolBinding } from "./contract/manifest.ts";
 export {
   type ContentBlock,
+  type DocumentBlock,
+  type ImageBlock,
+  type MediaSource,
   type Message,
   type MessageInput,
   type Origin,
   type Role,
   type TextBlock,
+  type ThinkingBlock,
+  type ToolResultBlock,
+  type ToolUseBlock,
   textOf,
   toolResults,
   toolUses,
 } from "./contract/message.ts";
 export {
   type ClientCapabilities,
+  type Failover,
+  type Hop,
   type ModelEvent,
+  type ModelInfo,
   type ModelRequest,
   type ModelResponse,
   modelRequest,
@@ -83,7 +92,7 @@ export type {
   Tokens,
   Tools,
 } from "./contract/services.ts";
-export { Broken, type Category, defineStage, type Stage, type StageContext } from "./contract/stage.ts";
+export { Broken, type Category, defineStage, type Patch, type Stage, type StageContext } from "./contract/stage.ts";
 export type * from "./contract/state.ts";
 export { beginTurn, fromWire, newState, STATE, snake, toWire } from "./contract/state.ts";
 export { type Call, defineStrategy, extend, many, one, type Step, type Strategy } from "./contract/strategy.ts";
@@ -101,15 +110,18 @@ export { addUsage, noUsage, type Usage, type UsageSummary } from "./contract/usa
 export { bounds } from "./engine/bounds.ts";
 export { compile } from "./engine/compile.ts";
 export type { StageDescription } from "./engine/describe.ts";
+export type { Handler } from "./engine/events.ts";
 export { systemClock } from "./engine/host.ts";
 export type { Place } from "./engine/plan.ts";
 export { tokens } from "./engine/tokens.ts";
 export type { AdhocToolProvider, ToolReport } from "./external-tools.ts";
 export type { HookCall, HookEvent, HookFunction } from "./hooks.ts";
 export { manifestFindingsFor } from "./manifest/compat.ts";
-export { type Authored, defineManifest } from "./manifest/define.ts";
+export { type Authored, type AuthoredAgent, defineManifest } from "./manifest/define.ts";
 export { EnvironmentManifest } from "./manifest/document.ts";
+export type { StageIntrospection } from "./manifest/introspect.ts";
 export type { MutationKind, MutationRecord, StageId } from "./manifest/mutation.ts";
+export type { HostOffers } from "./manifest/selections.ts";
 export { MODEL, PIPELINE_SETTINGS } from "./manifest/settings.ts";
 export { type ValidateOptions, validateManifest } from "./manifest/validate.ts";
 export { MCPManager, type MCPServerConfig } from "./mcp/index.ts";
@@ -117,7 +129,8 @@ export type { MemoryParts } from "./memory-parts.ts";
 export type { Mutation } from "./mutation.ts";
 export { PipelineMutator } from "./mutator.ts";
 export { ModelOverrides } from "./options.ts";
-export type { ToolProvider } from "./outside.ts";
+export type { OutputSchema } from "./output.ts";
+export type { OutsideOptions, ToolProvider } from "./outside.ts";
 export { Pipeline, type PipelineOptions, type RunOptions } from "./pipeline.ts";
 export { type Discovered, discoverPresets, type PluginPreset, type PresetFactory } from "./plugin-presets.ts";
 export { type PresetInfo, PresetRegistry } from "./preset-registry.ts";
@@ -125,6 +138,7 @@ export { PipelinePresets, type PresetOptions } from "./presets.ts";
 export { CredentialBundle, capabilities, type ProviderCredentials } from "./providers/index.ts";
 export type { RunResult } from "./result.ts";
 export type { Parts } from "./runtime.ts";
+export type { ProviderSource } from "./services.ts";
 export { Session, type SessionInfo, SessionManager } from "./sessions/index.ts";
 export { promptBlocks } from "./stages/03-system.ts";
 export { CheckpointError, CheckpointNotFound, type CheckpointRecord, restoreState } from "./stages/20-persist/checkpoint.ts";

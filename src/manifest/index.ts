@@ -2,7 +2,7 @@ export { type Artifact, artifactsOf, moduleOf, placeOf } from "./artifacts.ts";
 export { type BuildManifestOptions, buildManifest, buildManifestFor, type ManifestPreset } from "./build.ts";
 export { type CatalogueEntry, describePreset, presetCatalog } from "./catalogue.ts";
 export { manifestFindingsFor, type Target } from "./compat.ts";
-export { type Authored, defineManifest } from "./define.ts";
+export { type Authored, type AuthoredAgent, defineManifest } from "./define.ts";
 export { type ChangeType, type Comparable, type DiffEntry, type DiffOptions, EnvironmentDiff } from "./diff.ts";
 export { EnvironmentManifest } from "./document.ts";
 export { type EnvironmentChanges, EnvironmentManager, type EnvironmentManagerOptions, type Listing } from "./environments.ts";
@@ -12,6 +12,7 @@ export {
   type ChainIntrospection,
   type ConfigField,
   type ConfigForm,
+  type IntrospectOptions,
   introspectAll,
   introspectStage,
   listArtifacts,
