@@ -285,15 +285,38 @@ describe("export and import", () => {
       { command: "sudo", args: ["-n", "/sbin/mkfs.ext4", "/dev/sda"] },
       { command: "bash", args: ["-c", "echo x && rm -rf ~"] },
       { command: "env", args: ["A=1", "shutdown", "now"] },
+      { command: "busybox", args: ["rm", "-rf", "/"] },
+      { command: "timeout 1 rm" },
+      { command: "/usr/bin/nice", args: ["-n", "5", "rm"] },
+      { command: "rm", transport: "STDIO" },
+      { command: "rm", transport: "anything" },
     ];
     for (const given of refused) assert.deepEqual(await server(given), ["import.dangerous_command"], JSON.stringify(given));
     for (const given of [
       { command: "npx", args: ["rm"] },
       { command: "/usr/bin/python rm/" },
       { command: "rm", transport: "sse" },
+      { command: "rm", transport: "HTTP" },
       { command: "" },
     ])
       assert.deepEqual(await server(given), [], JSON.stringify(given));
+  });
+
+  test("the manifests of sub-agents are held to the same, at any depth", async () => {
+    const inner = { ...manifest().toJSON(), tools: { mcp_servers: [{ name: "s", command: "rm" }] } };
+    const outer = { ...manifest().toJSON(), subagents: [{ agent_type: "inner", manifest: inner }] };
+    const { manager } = await begin();
+    const text = JSON.stringify({ ...manifest().toJSON(), subagents: [{ agent_type: "a" }, { agent_type: "outer", manifest: outer }] });
+    await assert.rejects(
+      manager.importJson(text),
+      (error) =>
+        error instanceof ConfigError &&
+        error.findings[0]?.code === "import.dangerous_command" &&
+        error.findings[0].path === "subagents[1].manifest.subagents[0].manifest.tools.mcp_servers[0].command",
+    );
+    assert.deepEqual(await importing({ subagents: [5, { agent_type: "a", manifest: { stages: Array(33).fill({}) } }] }), [
+      "import.too_many",
+    ]);
   });
 
   test("what is no manifest is refused and quotes nothing of its text", async () => {
