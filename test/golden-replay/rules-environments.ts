@@ -45,7 +45,7 @@ const withMissed = (out: unknown): unknown => {
   if (!isObject(out)) return out;
   return Object.fromEntries(
     Object.entries(out).map(([key, value]) => {
-      const missed = typeof value === "string" && !value.startsWith("${") && /^(api-?key|authorization|bearer)$/i.test(key);
+      const missed = typeof value === "string" && !value.startsWith("${") && /^(api-?key|auth|authorization|bearer)$/i.test(key);
       return [key, missed ? `\${${key.toUpperCase().replace("-", "_")}}` : withMissed(value)];
     }),
   );
@@ -82,7 +82,7 @@ export const environmentRules: readonly ModelDifference[] = [
     },
   },
   {
-    rule: "api-key, apikey, authorization and bearer are secrets' names",
+    rule: "api-key, apikey, auth, authorization and bearer are secrets' names",
     why: "They were missed.",
     covers: of("resolver.json", "sanitize "),
     rewrite: (given) => expecting(given, withMissed(given.expected)),
