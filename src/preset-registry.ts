@@ -5,6 +5,7 @@ import { finding } from "./contract/findings.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import { presetKey, unknownPreset } from "./manifest/catalogue.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
+import { checkOptions } from "./manifest/environment-options.ts";
 import type { EnvironmentManager } from "./manifest/environments.ts";
 import { isObject } from "./manifest/json.ts";
 import { validateManifest } from "./manifest/validate.ts";
@@ -33,8 +34,9 @@ export class PresetRegistry {
   readonly #environments: EnvironmentManager | undefined;
   readonly #entries = new Map<string, Entry>();
 
-  constructor({ environments }: { readonly environments?: EnvironmentManager } = {}) {
-    this.#environments = environments;
+  constructor(options: { readonly environments?: EnvironmentManager } = {}) {
+    checkOptions(options, ["environments"]);
+    this.#environments = options.environments;
   }
 
   /**
@@ -44,8 +46,10 @@ export class PresetRegistry {
   register(
     name: string,
     preset: PresetFactory | EnvironmentManifest | ManifestDocument,
-    { description = "", tags = [] }: { readonly description?: string; readonly tags?: readonly string[] } = {},
+    options: { readonly description?: string; readonly tags?: readonly string[] } = {},
   ): void {
+    checkOptions(options, ["description", "tags"]);
+    const { description = "", tags = [] } = options;
     const wrong = nameFinding(name);
     if (wrong) throw new ConfigError([wrong]);
     this.#entries.set(name, { description, tags, package: null, create: factoryOf(preset) });

@@ -103,6 +103,8 @@ describe("PresetRegistry", () => {
     for (const wrong of [undefined, null, 3, "chat"])
       assert.equal(await codeOf(() => registry.register("x", wrong as unknown as PresetFactory)), "preset.invalid", String(wrong));
     assert.equal(await codeOf(() => registry.register("x", {} as unknown as PresetFactory)), "stage.required_inactive");
+    assert.equal(await codeOf(() => registry.register("x", manifest, { descripton: "x" } as object)), "option.unknown");
+    assert.equal(await codeOf(() => new PresetRegistry({ environment: "x" } as object)), "option.unknown");
     assert.equal(await registry.get("x"), undefined);
     for (const made of [3, undefined, {}]) {
       registry.register("x", () => made as unknown as Pipeline);
