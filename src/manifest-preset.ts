@@ -16,10 +16,10 @@ const IN_STAGES = {
 } as const;
 
 /**
- * The pipeline of a manifest. Throws `ConfigError` with every finding, also for an option whose stage is not active in it. Missing credentials
- * are no error here.
+ * The pipeline of a manifest, by `Pipeline.fromManifest`. Throws `ConfigError` with every finding, also for an option whose stage is not active in
+ * it. Missing credentials are no error here.
  */
-export const pipelineOf = (manifest: EnvironmentManifest | ManifestDocument, options: PresetOptions = {}): Pipeline => {
+export const pipelineOf = async (manifest: EnvironmentManifest | ManifestDocument, options: PresetOptions): Promise<Pipeline> => {
   const document = (manifest instanceof EnvironmentManifest ? manifest : EnvironmentManifest.fromJSON(manifest)).toJSON();
   const { settings, environment } = sorted(options);
   const wire = Object.entries(settings).map(([key, value]): [string, unknown] => [snake(key), value]);
@@ -41,15 +41,14 @@ export const pipelineOf = (manifest: EnvironmentManifest | ManifestDocument, opt
   }
   if (findings.length) throw new ConfigError(findings);
   const { tools, builtInTools } = options;
-  return new Pipeline({
-    ...environment,
-    ...(tools ? { tools } : {}),
-    manifest: {
+  return Pipeline.fromManifest(
+    {
       ...document,
       model: { ...document.model, ...block(true) },
       pipeline: { ...document.pipeline, ...block(false) },
       stages,
       tools: { ...document.tools, ...(builtInTools ? { built_in: builtInTools } : {}) },
     },
-  });
+    { ...environment, ...(tools ? { tools } : {}) },
+  );
 };

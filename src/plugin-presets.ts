@@ -4,22 +4,24 @@
  *     "geny-executor": { "presets": "./presets.json" }
  *
  * or the same object in place: names → `{ description, tags, manifest: "./researcher.geny-env.json" }`, or `module: "./coder.js"`, whose
- * default export is a `PresetFactory`. A module runs when its preset is made, and not before.
+ * default export is a `PresetFactory`. A module runs when its preset is made, and not before. A manifest is checked as it is found: one that needs
+ * stages or providers of a host's is for a module.
  */
 
 import { lstat, readdir, readFile, realpath } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
+import { nameFinding } from "./built-in-presets.ts";
 import { ConfigError, type Finding } from "./contract/errors.ts";
-import { finding } from "./contract/findings.ts";
+import { finding, unknownKeys } from "./contract/findings.ts";
 import type { JsonObject } from "./contract/schema.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
 import { documentIn } from "./manifest/environment-files.ts";
 import { IMPORT_LIMITS, importFindings } from "./manifest/import-check.ts";
-import { isObject } from "./manifest/json.ts";
+import { isObject, objectOf } from "./manifest/json.ts";
+import { validateManifest } from "./manifest/validate.ts";
 import { pipelineOf } from "./manifest-preset.ts";
 import type { Pipeline } from "./pipeline.ts";
-import { nameFinding } from "./preset-names.ts";
 import type { PresetOptions } from "./presets.ts";
 
 export type PresetFactory = (options: PresetOptions) => Pipeline | Promise<Pipeline>;
@@ -33,7 +35,7 @@ export interface PluginPreset {
 }
 export interface Discovered {
   readonly presets: readonly PluginPreset[];
-  /** What is wrong with packages; the path begins with the package's name. What is wrong is left out, the rest stands. */
+  /** What is wrong with packages; the path begins with the package's name. A preset with an error is left out, the rest stands. */
   readonly findings: readonly Finding[];
 }
 
@@ -100,11 +102,16 @@ const presetsOf = async (folder: string, name: string): Promise<Discovered> => {
     try {
       const version = typeof description.version === "string" ? `@${description.version}` : "";
       presets.push(await presetOf(folder, key, given, `${name}${version}`));
+      findings.push(...keyFindings(given, `${name}: presets.${key}`));
     } catch (error) {
       findings.push(...findingsOf(error, `${name}: presets.${key}`));
     }
   return { presets, findings };
 };
+
+const KEYS = ["description", "tags", "manifest", "module"];
+const keyFindings = (given: unknown, path: string): Finding[] =>
+  unknownKeys(objectOf(given), KEYS, path).map((f) => ({ ...f, severity: "warning", code: "preset.unknown_key" }));
 
 const presetOf = async (folder: string, name: string, given: unknown, from: string): Promise<PluginPreset> => {
   const wrong = (path: string, message: string) => new ConfigError([invalid(path, message)]);
@@ -122,7 +129,7 @@ const presetOf = async (folder: string, name: string, given: unknown, from: stri
   if (module !== undefined || manifest === undefined) throw wrong("", 'must have either a "manifest" or the path of a "module"');
   const document = typeof manifest === "string" ? await documentAt(folder, manifest) : manifest;
   if (!isObject(document)) throw wrong("manifest", "must be an object, or the path of a JSON file");
-  const findings = importFindings(document);
+  const findings = [...importFindings(document), ...validateManifest(document).filter(({ severity }) => severity === "error")];
   if (findings.length) throw new ConfigError(findings);
   const read = EnvironmentManifest.fromJSON(document);
   return { ...about, create: (options) => pipelineOf(read, options) };

@@ -1,13 +1,17 @@
 /** The presets that a host offers: ours, its own, those of packages, and environments that were tagged as presets. */
+import { BUILT_IN, nameFinding } from "./built-in-presets.ts";
 import { ConfigError, type Finding } from "./contract/errors.ts";
+import { finding } from "./contract/findings.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
-import { nearest } from "./contract/nearest.ts";
-import type { EnvironmentManifest } from "./manifest/document.ts";
+import { presetKey, unknownPreset } from "./manifest/catalogue.ts";
+import { EnvironmentManifest } from "./manifest/document.ts";
+import { checkOptions } from "./manifest/environment-options.ts";
 import type { EnvironmentManager } from "./manifest/environments.ts";
+import { isObject } from "./manifest/json.ts";
+import { validateManifest } from "./manifest/validate.ts";
 import { pipelineOf } from "./manifest-preset.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { discoverPresets, type PresetFactory } from "./plugin-presets.ts";
-import { BUILT_IN, nameFinding } from "./preset-names.ts";
 import type { PresetOptions } from "./presets.ts";
 
 export interface PresetInfo {
@@ -24,33 +28,31 @@ type Entry = Pick<PresetInfo, "description" | "tags" | "package"> & { readonly c
 
 const TAG = "preset";
 const USER = "user:";
-const DESCRIPTIONS: { readonly [name: string]: string } = {
-  minimal: "One answer.",
-  chat: "A conversation with history, tools and a cached prompt.",
-  agent: "All 21 stages, for a task that takes many steps.",
-  evaluator: "One answer that judges another.",
-  geny_vtuber: "All 21 stages, with the emitters for an avatar's face and voice.",
-};
 
 /** One list of presets; each registry has its own. `environments`: the folder whose environments with the tag "preset" are presets too. */
 export class PresetRegistry {
   readonly #environments: EnvironmentManager | undefined;
   readonly #entries = new Map<string, Entry>();
 
-  constructor({ environments }: { readonly environments?: EnvironmentManager } = {}) {
-    this.#environments = environments;
+  constructor(options: { readonly environments?: EnvironmentManager } = {}) {
+    checkOptions(options, ["environments"]);
+    this.#environments = options.environments;
   }
 
-  /** Registers a function that makes a pipeline, or a manifest; again: in its place. Throws `ConfigError` for a name that is ours or none. */
+  /**
+   * Registers a function that makes a pipeline, or a manifest; again: in its place. Throws `ConfigError` for a name that is ours or none, for what
+   * is neither, and for a manifest whose form or stages are wrong, which no option of `create` can mend.
+   */
   register(
     name: string,
     preset: PresetFactory | EnvironmentManifest | ManifestDocument,
-    { description = "", tags = [] }: { readonly description?: string; readonly tags?: readonly string[] } = {},
+    options: { readonly description?: string; readonly tags?: readonly string[] } = {},
   ): void {
+    checkOptions(options, ["description", "tags"]);
+    const { description = "", tags = [] } = options;
     const wrong = nameFinding(name);
     if (wrong) throw new ConfigError([wrong]);
-    const create = typeof preset === "function" ? preset : (options: PresetOptions) => pipelineOf(preset, options);
-    this.#entries.set(name, { description, tags, package: null, create });
+    this.#entries.set(name, { description, tags, package: null, create: factoryOf(preset) });
   }
   /** False when there was none. */
   unregister(name: string): boolean {
@@ -61,32 +63,27 @@ export class PresetRegistry {
     this.#entries.clear();
   }
 
-  /** What is registered, or brought by a package, or ours under that name. */
-  get(name: string): PresetInfo | undefined {
-    const entry = this.#entries.get(name);
-    if (entry) return infoOf(name, "plugin", entry);
-    return Object.hasOwn(BUILT_IN, name)
-      ? infoOf(name, "built_in", { description: DESCRIPTIONS[name] ?? "", tags: [], package: null })
-      : undefined;
+  /** What `list` has under that name. */
+  async get(name: string): Promise<PresetInfo | undefined> {
+    return this.#known(name) ?? (await this.#user(name));
   }
   /** All: ours, then the registered ones in their order, then the environments, named `user:ID`. */
   async list(): Promise<readonly PresetInfo[]> {
-    const known = [...Object.keys(BUILT_IN), ...this.#entries.keys()].flatMap((name) => this.get(name) ?? []);
+    const known = [...BUILT_IN.keys(), ...this.#entries.keys()].flatMap((name) => this.#known(name) ?? []);
     return [...known, ...(await this.#users())];
   }
 
-  /** A new pipeline. Throws `ConfigError` for an unknown name or option, and what the preset's own function throws. */
+  /**
+   * A new pipeline, with its tool providers started and its MCP servers connected, as by `Pipeline.fromManifest`. Throws `ConfigError` for an unknown
+   * name or option, and what the preset's own function throws.
+   */
   async create(name: string, options: PresetOptions = {}): Promise<Pipeline> {
-    const ours = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined;
-    if (ours) return ours(options);
-    const entry = this.#entries.get(name);
-    if (entry) return entry.create(options);
-    const users = await this.#users();
-    const user = users.find((info) => info.name === name);
-    if (user?.environmentId && this.#environments) return pipelineOf(await this.#environments.resolveAndLoad(user.environmentId), options);
+    const { create } = BUILT_IN.get(presetKey(name)) ?? this.#entries.get(name) ?? {};
+    if (create) return pipelineFrom(name, await create(options));
+    const id = (await this.#user(name))?.environmentId;
+    if (id) return pipelineOf(await resolvedFor(this.#folder(), id, options), options);
     const known = (await this.list()).map((info) => info.name);
-    const message = `there is no preset "${name}" (known: ${known.join(", ")})`;
-    throw new ConfigError([{ severity: "error", code: "preset.unknown", path: "name", message, suggestion: nearest(name, known) }]);
+    throw new ConfigError([unknownPreset(name, known, "name")]);
   }
 
   /**
@@ -122,6 +119,16 @@ export class PresetRegistry {
     const message = "must be given: the folder of environments that may be presets";
     throw new ConfigError([{ severity: "error", code: "option.invalid", path: "options.environments", message }]);
   }
+  #known(name: string): PresetInfo | undefined {
+    const key = presetKey(name);
+    const ours = BUILT_IN.get(key);
+    if (ours) return infoOf(key, "built_in", { ...ours, package: null });
+    const entry = this.#entries.get(name);
+    return entry && infoOf(name, "plugin", entry);
+  }
+  async #user(name: string): Promise<PresetInfo | undefined> {
+    return String(name).startsWith(USER) ? (await this.#users()).find((info) => info.name === name) : undefined;
+  }
   async #users(): Promise<readonly PresetInfo[]> {
     const { environments = [] } = (await this.#environments?.list()) ?? {};
     return environments
@@ -129,6 +136,29 @@ export class PresetRegistry {
       .map(({ id, description, tags }) => ({ ...infoOf(`${USER}${id}`, "user", { description, tags, package: null }), environmentId: id }));
   }
 }
+
+const factoryOf = (preset: PresetFactory | EnvironmentManifest | ManifestDocument): PresetFactory => {
+  if (typeof preset === "function") return preset;
+  if (!isObject(preset))
+    throw new ConfigError([finding("preset.invalid", "preset", "must be a function that makes a pipeline, or a manifest")]);
+  const manifest = preset instanceof EnvironmentManifest ? preset : EnvironmentManifest.fromJSON(preset);
+  const findings = validateManifest(manifest).filter(({ severity, code }) => severity === "error" && code.startsWith("stage."));
+  if (findings.length) throw new ConfigError(findings);
+  return (options) => pipelineOf(manifest, options);
+};
+
+/** A package may have a copy of this library of its own, so that its pipelines are of another class. */
+const pipelineFrom = (name: string, made: Pipeline): Pipeline => {
+  if (isObject(made) && typeof made.run === "function" && typeof made.close === "function") return made;
+  throw new ConfigError([finding("preset.invalid", name, "its function must give a pipeline, and gave something else")]);
+};
+
+/** References of MCP servers are the pipeline's to resolve: it keeps their values out of its snapshot and of what errors say. */
+const resolvedFor = async (environments: EnvironmentManager, id: string, { env }: PresetOptions): Promise<ManifestDocument> => {
+  const [resolved, stored] = await Promise.all([environments.resolveAndLoad(id, env), environments.load(id)]);
+  const { tools, ...document } = resolved.toJSON();
+  return { ...document, tools: { ...tools, mcp_servers: stored.toJSON().tools.mcp_servers ?? [] } };
+};
 
 const infoOf = (name: string, type: PresetInfo["type"], { description, tags, package: from }: Omit<Entry, "create">): PresetInfo => ({
   name,

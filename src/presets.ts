@@ -1,13 +1,18 @@
 /** Five pipelines that are ready to use. Each is a manifest: `pipeline.snapshot()` shows it. */
-
 import { type BuilderOptions, type ModelOptions, PipelineBuilder, type PipelineSettingOptions } from "./builder.ts";
 import { snake } from "./contract/state.ts";
 import type { Tool } from "./contract/tool.ts";
 import { MODEL, PIPELINE_SETTINGS } from "./manifest/settings.ts";
+import type { OutsideOptions } from "./outside.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { ToolRegistry } from "./tools/registry.ts";
 
-export interface PresetOptions extends Omit<BuilderOptions, "tools" | "model">, ModelOptions, Omit<PipelineSettingOptions, "name"> {
+/** `toolProviders` and `signal` are for presets that are awaited: those of a `PresetRegistry`. */
+export interface PresetOptions
+  extends Omit<BuilderOptions, "tools" | "model">,
+    ModelOptions,
+    Omit<PipelineSettingOptions, "name">,
+    OutsideOptions {
   /** Default: "anthropic", or what the form of the model's id says. */
   readonly provider?: string;
   readonly systemPrompt?: string;
@@ -18,12 +23,12 @@ export interface PresetOptions extends Omit<BuilderOptions, "tools" | "model">, 
   readonly maxTurns?: number;
 }
 
-export type Preset = (options?: PresetOptions) => Pipeline;
+export type Preset = (options?: Omit<PresetOptions, keyof OutsideOptions>) => Pipeline;
 
 /** Whether an option is a setting of the manifest's `model` or `pipeline` block. */
 const isSetting = (key: string): boolean => [MODEL, PIPELINE_SETTINGS].some(({ shape }) => Object.hasOwn(shape, snake(key)));
 
-/** The options apart: what the manifest says, and what only a host can give. */
+/** The options apart: what the manifest says, and what only a host can give, beside `tools`. */
 export const sorted = ({ provider, systemPrompt, tools, builtInTools, maxTurns, ...rest }: PresetOptions) => {
   const given = Object.entries(rest).filter(([, value]) => value !== undefined && value !== "");
   const settings = Object.fromEntries(given.filter(([key]) => isSetting(key)));

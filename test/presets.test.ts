@@ -1,12 +1,27 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is what references look like
 /** The registry of presets, and presets that packages bring. */
 import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
-import { ConfigError, discoverPresets, PipelinePresets, PresetRegistry } from "geny-executor";
-import { buildManifest, EnvironmentManager } from "geny-executor/manifest";
+import {
+  ConfigError,
+  defineTool,
+  discoverPresets,
+  extend,
+  fields,
+  type Message,
+  type Pipeline,
+  PipelinePresets,
+  type PresetFactory,
+  type PresetOptions,
+  PresetRegistry,
+} from "geny-executor";
+import { buildManifest, EnvironmentManager, presetCatalog } from "geny-executor/manifest";
+import { context } from "geny-executor/stages";
 import { startModel } from "geny-executor/testing";
+import { processes } from "./mcp/world.ts";
 
 const folders: string[] = [];
 after(async () => {
@@ -30,6 +45,8 @@ const project = async (files: Files): Promise<string> => {
 };
 const described = (name: string, presets: unknown) => ({ name, version: "1.2.3", "geny-executor": { presets } });
 const manifest = buildManifest("vtuber", { provider: "anthropic", name: "from a package" }).toJSON();
+const withStrategy = (strategy: string) =>
+  manifest.stages.map((stage) => (stage.name === "context" ? { ...stage, strategies: { strategy } } : stage));
 const paths = (findings: readonly { readonly path: string }[]) => findings.map((finding) => finding.path);
 const codeOf = async (run: () => unknown): Promise<string | undefined> => {
   try {
@@ -42,20 +59,20 @@ const codeOf = async (run: () => unknown): Promise<string | undefined> => {
 };
 
 describe("PresetRegistry", () => {
-  test("two registries know nothing of each other", () => {
+  test("two registries know nothing of each other", async () => {
     const [a, b] = [new PresetRegistry(), new PresetRegistry()];
     a.register("mine", () => PipelinePresets.minimal());
-    assert.ok(a.get("mine"));
-    assert.equal(b.get("mine"), undefined);
+    assert.ok(await a.get("mine"));
+    assert.equal(await b.get("mine"), undefined);
   });
 
   test("a name of ours, or none at all, is refused", async () => {
     const registry = new PresetRegistry();
-    for (const name of ["chat", "geny_vtuber", "worker_adaptive", "default"])
+    for (const name of ["chat", "geny_vtuber", "worker_adaptive", "claude_code_vtuber", "default"])
       assert.equal(await codeOf(() => registry.register(name, manifest)), "preset.reserved", name);
-    for (const name of ["", "user:x", "a b", "../x", "-x"])
+    for (const name of ["", "user:x", "a b", "../x", "-x", undefined as unknown as string])
       assert.equal(await codeOf(() => registry.register(name, manifest)), "preset.invalid", name);
-    assert.equal(registry.get("toString"), undefined);
+    assert.equal(await registry.get("toString"), undefined);
     assert.equal(await codeOf(() => registry.create("toString")), "preset.unknown");
   });
 
@@ -81,6 +98,29 @@ describe("PresetRegistry", () => {
     assert.equal((await pipeline.run("Hello")).text, "Hi.");
   });
 
+  test("what is no preset is refused at once, and what gives no pipeline when it is made", async () => {
+    const registry = new PresetRegistry();
+    for (const wrong of [undefined, null, 3, "chat"])
+      assert.equal(await codeOf(() => registry.register("x", wrong as unknown as PresetFactory)), "preset.invalid", String(wrong));
+    assert.equal(await codeOf(() => registry.register("x", {} as unknown as PresetFactory)), "stage.required_inactive");
+    assert.equal(await codeOf(() => registry.register("x", manifest, { descripton: "x" } as object)), "option.unknown");
+    assert.equal(await codeOf(() => new PresetRegistry({ environment: "x" } as object)), "option.unknown");
+    assert.equal(await registry.get("x"), undefined);
+    for (const made of [3, undefined, {}]) {
+      registry.register("x", () => made as unknown as Pipeline);
+      await assert.rejects(registry.create("x"), (error) => error instanceof ConfigError && error.findings[0]?.path === "x");
+    }
+  });
+
+  test("a manifest may name what options of `create` bring", async () => {
+    const registry = new PresetRegistry();
+    registry.register("x", { ...manifest, stages: withStrategy("mine") });
+    assert.equal(await codeOf(() => registry.create("x")), "strategy.unknown_impl");
+    const mine = { about: "All messages.", config: fields({}), create: () => (messages: readonly Message[]) => messages };
+    await using pipeline = await registry.create("x", { stages: { context: extend(context, "strategy", { mine }) } });
+    assert.deepEqual(pipeline.describe()[1]?.strategies[0]?.names, ["mine"]);
+  });
+
   test("an option whose stage is off is refused, not dropped", async () => {
     const registry = new PresetRegistry();
     registry.register("short", PipelinePresets.minimal().snapshot());
@@ -103,9 +143,77 @@ describe("PresetRegistry", () => {
     });
     await using pipeline = await registry.create(`user:${id}`, { apiKey: "k" });
     assert.equal(pipeline.snapshot().toJSON().metadata?.name, "from a package");
+    assert.deepEqual(await registry.get(`user:${id}`), (await registry.list()).at(-1));
     await registry.removePresetFlag(id);
+    assert.equal(await registry.get(`user:${id}`), undefined);
     assert.equal(await codeOf(() => registry.create(`user:${id}`)), "preset.unknown");
     assert.equal(await codeOf(() => new PresetRegistry().saveAsPreset(id)), "option.invalid");
+  });
+});
+
+describe("a preset that is awaited", () => {
+  const toolProviders = [
+    {
+      name: "host",
+      list: () => [defineTool({ name: "weather", description: "w", input: { type: "object" }, effect: "read", run: () => "" })],
+    },
+  ];
+  test("has the MCP servers of its manifest, whose secrets stay out of its snapshot, and is gone with its signal", async () => {
+    await using world = await processes();
+    const environments = new EnvironmentManager(await newFolder());
+    const registry = new PresetRegistry({ environments });
+    const server = { name: "sums", ...world.little(), env: { SUMS_TOKEN: "${SUMS_TOKEN}" } };
+    const id = await environments.save(buildManifest("vtuber", { provider: "anthropic", mcpServers: [server] }));
+    await registry.saveAsPreset(id);
+    const env = { SUMS_TOKEN: "sk-live-1" };
+    await using pipeline = await registry.create(`user:${id}`, { apiKey: "k", env, toolProviders });
+    assert.ok(pipeline.tools.names().includes("mcp__sums__add"));
+    assert.ok(pipeline.tools.names().includes("weather"));
+    assert.deepEqual(
+      pipeline.findings.filter(({ code }) => code.startsWith("tools.")),
+      [],
+    );
+    assert.doesNotMatch(JSON.stringify(pipeline.snapshot()), /sk-live/);
+    await assert.rejects(registry.create(`user:${id}`, { env, signal: AbortSignal.abort() }), { code: "exec.pipeline.cancelled" });
+  });
+
+  test("takes tool providers whatever it is made of", async () => {
+    const registry = new PresetRegistry();
+    registry.register("mine", manifest);
+    for (const name of ["mine", "chat", "worker_adaptive"]) {
+      await using pipeline = await registry.create(name, { apiKey: "k", toolProviders });
+      assert.deepEqual(pipeline.tools.names(), ["weather"], name);
+    }
+  });
+});
+
+describe("the presets that are always there", () => {
+  test("are of one list, with those that are manifests", async () => {
+    const registry = new PresetRegistry();
+    const names = ["minimal", "chat", "agent", "evaluator", "geny_vtuber"];
+    const catalogue = presetCatalog().map(({ key }) => key);
+    assert.deepEqual(
+      (await registry.list()).map(({ name, type }) => [name, type]),
+      [...names, ...catalogue].map((name) => [name, "built_in"]),
+    );
+    for (const { key, description, tags } of presetCatalog())
+      assert.deepEqual(await registry.get(key), { name: key, type: "built_in", description, tags, package: null, environmentId: null });
+    assert.equal((await registry.get("default"))?.name, "worker_adaptive");
+  });
+
+  test("ask who is given, else the preset's own provider, else the one that the model's name says", async () => {
+    const registry = new PresetRegistry();
+    const askedBy = async (name: string, options: PresetOptions = {}) => {
+      await using pipeline = await registry.create(name, options);
+      return pipeline
+        .snapshot()
+        .toJSON()
+        .stages.find((stage) => stage.name === "api")?.config?.provider;
+    };
+    assert.equal(await askedBy("worker_adaptive"), "anthropic");
+    assert.equal(await askedBy("default", { model: "gpt-5" }), "openai");
+    assert.equal(await askedBy("claude_code_worker"), "claude_code_cli");
+    assert.equal(await askedBy("claude_code_worker", { provider: "google" }), "google");
   });
 });
 
@@ -113,7 +221,7 @@ describe("discoverPresets", () => {
   const MODULE = `
     import { writeFileSync } from "node:fs";
     writeFileSync(new URL("./ran", import.meta.url), "");
-    export default (options) => ({ made: true, options });
+    export default (options) => ({ options, run() {}, close() {} });
   `;
   test("finds what packages name, in JSON of their own or in place, and in scopes", async () => {
     const from = await project({
@@ -151,7 +259,8 @@ describe("discoverPresets", () => {
     assert.deepEqual(await registry.discover(from), { count: 1, findings: [] });
     assert.equal((await registry.list()).find(({ name }) => name === "coder")?.package, "a@1.2.3");
     await assert.rejects(access(ran));
-    assert.deepEqual(await registry.create("coder", { model: "m" }), { made: true, options: { model: "m" } });
+    const made: object = await registry.create("coder", { model: "m" });
+    assert.deepEqual(Reflect.get(made, "options"), { model: "m" });
     await access(ran);
   });
 
@@ -167,8 +276,9 @@ describe("discoverPresets", () => {
         "no name": { manifest },
         tags: { manifest, tags: [1] },
         old: { manifest: { stages: 5 } },
+        unknown: { manifest: { ...manifest, stages: withStrategy("hybird") } },
         danger: { manifest: { ...manifest, tools: { mcp_servers: [{ name: "s", command: "rm" }] } } },
-        fine: { manifest },
+        fine: { manifest, descripton: "x" },
       }),
       "f/package.json": described("f", "./presets.js"),
       "f/presets.js": MODULE,
@@ -178,13 +288,19 @@ describe("discoverPresets", () => {
       presets.map(({ name }) => name),
       ["good", "fine"],
     );
-    assert.ok(findings.every(({ severity }) => severity === "error"));
+    const warnings = findings.filter(({ severity }) => severity === "warning");
+    assert.deepEqual(
+      warnings.map(({ code, path, suggestion }) => [code, path, suggestion]),
+      [["preset.unknown_key", "e: presets.fine.descripton", "description"]],
+    );
     const told = ["b: package.json", "c: ./absent.json", "d: presets", "e: presets.both", "e: presets.none", "e: presets.no name: name"];
     assert.deepEqual(paths(findings), [
       ...told,
       "e: presets.tags: tags",
       "e: presets.old: stages",
+      "e: presets.unknown: stages[1].strategies.strategy",
       "e: presets.danger: tools.mcp_servers[0].command",
+      "e: presets.fine.descripton",
       "f: ./presets.js",
     ]);
   });
@@ -236,10 +352,10 @@ describe("discoverPresets", () => {
         ["a@1.2.3: presets.two", "preset.duplicate"],
       ],
     );
-    assert.equal(registry.get("one")?.package, "a@1.2.3");
-    assert.equal(registry.get("two")?.description, "the host's");
+    assert.equal((await registry.get("one"))?.package, "a@1.2.3");
+    assert.equal((await registry.get("two"))?.description, "the host's");
     assert.equal((await registry.discover(await newFolder())).count, 0);
-    assert.equal(registry.get("one"), undefined);
-    assert.ok(registry.get("two"));
+    assert.equal(await registry.get("one"), undefined);
+    assert.ok(await registry.get("two"));
   });
 });

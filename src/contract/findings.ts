@@ -126,6 +126,7 @@ export const FINDINGS = {
   },
   "preset.unknown": { severity: "error", about: "No preset has that name.", own: true },
   "preset.invalid": { severity: "error", about: "A preset, or its name, is of the wrong form.", own: true },
+  "preset.unknown_key": { severity: "warning", about: "A key of a package's preset that is not known. It is left out.", own: true },
   "preset.duplicate": { severity: "warning", about: "Two presets have one name. The one that was there first stays.", own: true },
   "preset.reserved": { severity: "error", about: "A preset has the name of one that is always there.", own: true },
   "environment.not_found": { severity: "error", about: "The folder has no environment of that id.", own: true },

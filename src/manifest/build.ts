@@ -1,12 +1,14 @@
 /** A manifest from a preset, by name. */
-import { ConfigError, type Finding } from "../contract/errors.ts";
+import { ConfigError } from "../contract/errors.ts";
+import { type Finding, finding, unknownKeys } from "../contract/findings.ts";
 import type { StageEntry } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
 import type { JsonObject } from "../contract/schema.ts";
 import { api } from "../stages/06-api.ts";
-import { describePreset, MANIFEST_PRESETS } from "./catalogue.ts";
+import { describePreset, MANIFEST_PRESETS, presetKey, unknownPreset } from "./catalogue.ts";
 import { documentOf, EnvironmentManifest } from "./document.ts";
 import { newEnvironmentId, timestamp } from "./identity.ts";
+import { isObject } from "./json.ts";
 
 export type ManifestPreset = keyof typeof MANIFEST_PRESETS | "default";
 export interface BuildManifestOptions {
@@ -33,7 +35,7 @@ const PROVIDERS: readonly string[] = api.config.shape.provider.options ?? [];
  * or provider and for an MCP server without a name.
  */
 export const buildManifest = (preset: ManifestPreset, options: BuildManifestOptions): EnvironmentManifest => {
-  const name: string = preset === "default" ? "worker_adaptive" : preset;
+  const name = presetKey(preset);
   const findings = [...presetFindings(name), ...optionFindings(options)];
   if (findings.length || !isPreset(name)) throw new ConfigError(findings);
   const { provider, model, builtInTools = [], externalTools = [], mcpServers = [] } = options;
@@ -60,43 +62,34 @@ export const buildManifest = (preset: ManifestPreset, options: BuildManifestOpti
 /** The manifest of a preset of the catalogue; its provider acts where none is given. Throws as `buildManifest`. */
 export const buildManifestFor = (key: string, options: Partial<BuildManifestOptions> = {}): EnvironmentManifest => {
   const { basePreset, provider } = describePreset(key);
+  if (!isObject(options)) throw new ConfigError([noOptions]);
   return buildManifest(basePreset, { ...options, provider: options.provider ?? provider ?? "" });
 };
 
-const presetFindings = (name: string): Finding[] => {
-  if (isPreset(name)) return [];
-  const known = [...Object.keys(MANIFEST_PRESETS), "default"];
-  const message = `there is no preset "${name}" (known: ${known.join(", ")})`;
-  return [{ severity: "error", code: "preset.unknown", path: "preset", message, suggestion: nearest(name, known) }];
-};
+const presetFindings = (name: string): Finding[] =>
+  isPreset(name) ? [] : [unknownPreset(name, [...Object.keys(MANIFEST_PRESETS), "default"], "preset")];
 
 const OPTIONS = ["provider", "model", "builtInTools", "externalTools", "mcpServers", "name", "description"] as const;
+const noOptions = finding("option.invalid", "options", `must be given: an object with the provider (known: ${PROVIDERS.join(", ")})`);
+
 const optionFindings = (options: BuildManifestOptions): Finding[] => {
-  const unknown = Object.keys(options)
-    .filter((key) => !(OPTIONS as readonly string[]).includes(key))
-    .map(
-      (key): Finding => ({
-        severity: "error",
-        code: "option.unknown",
-        path: `options.${key}`,
-        message: `is no option (known: ${OPTIONS.join(", ")})`,
-        suggestion: nearest(key, OPTIONS),
-      }),
-    );
-  const nameless = (options.mcpServers ?? []).flatMap((server, i): Finding[] =>
-    typeof server.name === "string" && server.name !== ""
-      ? []
-      : [{ severity: "error", code: "form.invalid", path: `options.mcpServers[${i}].name`, message: "must be the server's name" }],
+  if (!isObject(options)) return [noOptions];
+  const { provider = "", mcpServers = [] } = options;
+  const message = provider ? `there is no provider "${provider}"` : "must be given";
+  const which = finding(
+    "provider.unknown",
+    "options.provider",
+    `${message} (known: ${PROVIDERS.join(", ")})`,
+    nearest(String(provider), PROVIDERS),
   );
-  if (PROVIDERS.includes(options.provider)) return [...unknown, ...nameless];
-  const message = options.provider ? `there is no provider "${options.provider}"` : "must be given";
-  const suggestion = nearest(options.provider ?? "", PROVIDERS);
-  const which: Finding = {
-    severity: "error",
-    code: "provider.unknown",
-    path: "options.provider",
-    message: `${message} (known: ${PROVIDERS.join(", ")})`,
-    suggestion,
-  };
-  return [which, ...unknown, ...nameless];
+  return [...(PROVIDERS.includes(provider) ? [] : [which]), ...unknownKeys(options, OPTIONS, "options"), ...serverFindings(mcpServers)];
+};
+
+const serverFindings = (servers: unknown): Finding[] => {
+  if (!Array.isArray(servers)) return [finding("option.invalid", "options.mcpServers", "must be a list of servers, each with a name")];
+  return servers.flatMap((server: unknown, i) =>
+    isObject(server) && typeof server.name === "string" && server.name !== ""
+      ? []
+      : [finding("form.invalid", `options.mcpServers[${i}].name`, "must be the server's name")],
+  );
 };

@@ -1,5 +1,6 @@
 /** The presets that are manifests: their stages, and the catalogue that names them. */
 import { ConfigError } from "../contract/errors.ts";
+import { type Finding, finding } from "../contract/findings.ts";
 import type { StageEntry } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
 
@@ -108,11 +109,15 @@ const CATALOGUE: readonly CatalogueEntry[] = [
 /** Every preset of the catalogue, for a list to choose from. */
 export const presetCatalog = (): readonly CatalogueEntry[] => CATALOGUE;
 
-/** The entry of that key. Throws `ConfigError` when there is none. */
+/** "default" is another name of "worker_adaptive". */
+export const presetKey = (name: string): string => (name === "default" ? "worker_adaptive" : name);
+
+/** The entry of that key ("default" is "worker_adaptive"). Throws `ConfigError` when there is none. */
 export const describePreset = (key: string): CatalogueEntry => {
-  const keys = CATALOGUE.map((entry) => entry.key);
-  const found = CATALOGUE.find((entry) => entry.key === key);
+  const found = CATALOGUE.find((entry) => entry.key === presetKey(key));
   if (found) return found;
-  const message = `there is no preset "${key}" (known: ${keys.join(", ")})`;
-  throw new ConfigError([{ severity: "error", code: "preset.unknown", path: "preset", message, suggestion: nearest(key, keys) }]);
+  throw new ConfigError([unknownPreset(key, [...CATALOGUE.map((entry) => entry.key), "default"], "preset")]);
 };
+
+export const unknownPreset = (name: string, known: readonly string[], path: string): Finding =>
+  finding("preset.unknown", path, `there is no preset "${name}" (known: ${known.join(", ")})`, nearest(String(name), known));

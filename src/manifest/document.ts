@@ -14,7 +14,7 @@ export class EnvironmentManifest {
   /** What reading it found: warnings, what migrating did, and with `strict: false` also what was left out. Paths are those of what was read. */
   readonly findings: readonly Finding[];
 
-  private constructor({ document, findings }: Read) {
+  private constructor({ document, findings }: Pick<Read, "document" | "findings">) {
     this.#document = document;
     this.findings = findings;
   }
@@ -27,6 +27,11 @@ export class EnvironmentManifest {
    */
   static fromJSON(document: unknown, { strict = true }: { strict?: boolean } = {}): EnvironmentManifest {
     return new EnvironmentManifest(read(document, strict));
+  }
+
+  /** The same document, with more said of it. */
+  noting(findings: readonly Finding[]): EnvironmentManifest {
+    return new EnvironmentManifest({ document: this.#document, findings: [...this.findings, ...findings] });
   }
 
   /** Reads a file, as `fromJSON`. Throws what the file system throws, and `ConfigError`. */

@@ -3,6 +3,7 @@
 import { constants, type Stats } from "node:fs";
 import { lstat, mkdir, open, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { ConfigError, type Finding } from "../contract/errors.ts";
 import type { FindingCode } from "../contract/findings.ts";
 import { nearest } from "../contract/nearest.ts";
@@ -18,8 +19,11 @@ const refused = (code: FindingCode, path: string, message: string, suggestion?: 
 export class EnvironmentFiles {
   readonly #folder: string;
 
-  constructor(folder: string) {
-    this.#folder = resolve(folder);
+  /** Throws `ConfigError` for what is neither a path nor the address of a folder. */
+  constructor(folder: string | URL) {
+    const path = folder instanceof URL && folder.protocol === "file:" ? fileURLToPath(folder) : folder;
+    if (typeof path !== "string") throw refused("option.invalid", "folder", "must be a path, or a URL that begins with file:");
+    this.#folder = resolve(path);
   }
 
   /** Ids of the files `env_*.json`, sorted. */
@@ -39,7 +43,8 @@ export class EnvironmentFiles {
   /** The document as it stands there. Throws `ConfigError` when it is not there, is no plain file, or is no JSON object within the limits. */
   async read(id: string): Promise<JsonObject> {
     const stat = await this.#stat(id);
-    if (!stat) throw refused("environment.not_found", id, "there is no such environment", nearest(id, await this.ids()));
+    if (!stat)
+      throw refused("environment.not_found", id, `there is no environment "${id}" in ${this.#folder}`, nearest(id, await this.ids()));
     const { size } = stat;
     if (size > IMPORT_LIMITS.bytes) throw refused("import.too_large", id, `has ${size} bytes; at most ${IMPORT_LIMITS.bytes} are read`);
     // Between the look and the open a link could have come.
@@ -83,6 +88,7 @@ export class EnvironmentFiles {
 
 /** A JSON text's object. Throws `ConfigError` that names `source`. */
 export const documentIn = (text: string, source: string): JsonObject => {
+  if (typeof text !== "string") throw refused("form.invalid", source, "must be the text of a JSON object");
   const findings = textFindings(text).map((finding): Finding => ({ ...finding, path: source }));
   if (findings.length) throw new ConfigError(findings);
   let document: unknown;

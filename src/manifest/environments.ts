@@ -1,5 +1,6 @@
 /** A folder of manifests: kept by id, listed, copied, and taken in and out as text. */
-import { ConfigError, type Finding } from "../contract/errors.ts";
+import { ConfigError } from "../contract/errors.ts";
+import { type Finding, finding } from "../contract/findings.ts";
 import type { ManifestDocument } from "../contract/manifest.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import type { Clock } from "../contract/services.ts";
@@ -7,12 +8,15 @@ import { systemClock } from "../engine/host.ts";
 import { EnvironmentDiff } from "./diff.ts";
 import { EnvironmentManifest } from "./document.ts";
 import { documentIn, EnvironmentFiles } from "./environment-files.ts";
+import { changeFindings, checkOptions, checkTags, isOf, nameIn } from "./environment-options.ts";
 import { newEnvironmentId, timestamp } from "./identity.ts";
 import { importFindings } from "./import-check.ts";
 import { isObject } from "./json.ts";
 import { resolveVariables, type Variables, variablesOf } from "./resolve.ts";
 import { sanitizeSecrets } from "./sanitize.ts";
+import { settingsOf } from "./settings.ts";
 import { type EnvironmentSummary, summaryOf } from "./summary.ts";
+import { type ValidateOptions, validateManifest } from "./validate.ts";
 
 export interface EnvironmentManagerOptions {
   /** Default: the system's. */
@@ -21,7 +25,7 @@ export interface EnvironmentManagerOptions {
 export interface Listing {
   /** By file name. One that cannot be loaded is listed with what can be read of it. */
   readonly environments: readonly EnvironmentSummary[];
-  /** What is wrong with files of the folder; the path begins with the file's id. */
+  /** What is wrong with files of the folder, also those that were read: all errors; the path begins with the file's id. */
   readonly findings: readonly Finding[];
 }
 /** What `update` changes. `model` and `pipeline` are laid over what is there, key by key. */
@@ -48,9 +52,11 @@ export class EnvironmentManager {
   readonly #unresolved = new WeakMap<EnvironmentManifest, EnvironmentManifest>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(folder = "./environments", { clock = systemClock }: EnvironmentManagerOptions = {}) {
+  /** `folder`: a path, or a file URL. It is made when something is kept. */
+  constructor(folder: string | URL = "./environments", options: EnvironmentManagerOptions = {}) {
+    checkOptions(options, ["clock"]);
     this.#files = new EnvironmentFiles(folder);
-    this.#clock = clock;
+    this.#clock = options.clock ?? systemClock;
   }
 
   /**
@@ -76,22 +82,25 @@ export class EnvironmentManager {
     return this.load(id);
   }
 
-  /** Every file `env_*.json`. A file that is odd breaks nothing: it is told in `findings`. */
-  async list(): Promise<Listing> {
+  /** Every file `env_*.json`. A file that is odd breaks nothing: it is told in `findings`. `options`: what the host has of its own. */
+  async list(options: Pick<ValidateOptions, "stages" | "providers" | "tools"> = {}): Promise<Listing> {
     const environments: EnvironmentSummary[] = [];
     const findings: Finding[] = [];
     for (const id of await this.#files.ids())
       try {
         const document = await this.#files.read(id);
         environments.push(summaryOf(document, id));
-        manifestOf(document, id);
+        findings.push(...inFile(id, errorsIn(validateManifest(document, options))));
       } catch (error) {
         findings.push(...findingsOf(error, id));
       }
     return { environments, findings };
   }
 
-  /** Changes what `EnvironmentChanges` names, and nothing else: any other key is refused. Gives the manifest as it stands then. */
+  /**
+   * Changes what `EnvironmentChanges` names: any other block, and a value that its setting cannot have, is refused. Gives the manifest as it stands
+   * then; in its `findings` stand keys of `model` and `pipeline` that are not known, and kept.
+   */
   async update(id: string, changes: EnvironmentChanges): Promise<EnvironmentManifest> {
     const findings = changeFindings(changes);
     if (findings.length) throw new ConfigError(findings);
@@ -99,7 +108,9 @@ export class EnvironmentManager {
     return this.#alone(async () => {
       const document = (await this.load(id)).toJSON();
       const next = { ...document, model: { ...document.model, ...model }, pipeline: { ...document.pipeline, ...pipeline } };
-      return this.#write(id, next as ManifestDocument, metadata);
+      const told = settingsOf(next.model, next.pipeline, "warning").findings.filter(({ path }) => isOf(path, { model, pipeline }));
+      if (errorsIn(told).length) throw new ConfigError(told);
+      return (await this.#write(id, next as ManifestDocument, metadata)).noting(told);
     });
   }
 
@@ -109,7 +120,8 @@ export class EnvironmentManager {
   }
 
   /** A copy under a new id, which is given. */
-  async clone(id: string, { name }: { readonly name?: string } = {}): Promise<string> {
+  async clone(id: string, options: { readonly name?: string } = {}): Promise<string> {
+    const name = nameIn(options);
     return this.#alone(async () => {
       const document = (await this.load(id)).toJSON();
       const copy = await this.#newId();
@@ -120,10 +132,12 @@ export class EnvironmentManager {
 
   /** Adds tags, each once. Gives all tags. */
   async tag(id: string, ...tags: readonly string[]): Promise<readonly string[]> {
+    checkTags(tags);
     return this.#retag(id, (given) => [...new Set([...given, ...tags])]);
   }
   /** Takes tags away. Gives those that are left. */
   async untag(id: string, ...tags: readonly string[]): Promise<readonly string[]> {
+    checkTags(tags);
     return this.#retag(id, (given) => given.filter((tag) => !tags.includes(tag)));
   }
 
@@ -137,7 +151,8 @@ export class EnvironmentManager {
    * Keeps a document that came as text, under a new id, which is given. It is held to `IMPORT_LIMITS`, and an MCP server that would run a
    * destructive program is refused. `name`: in place of the document's, unless it is empty.
    */
-  async importJson(text: string, { name = "" }: { readonly name?: string | null } = {}): Promise<string> {
+  async importJson(text: string, options: { readonly name?: string | null } = {}): Promise<string> {
+    const name = nameIn(options);
     const document = documentIn(text, "import");
     const findings = importFindings(document);
     if (findings.length) throw new ConfigError(findings);
@@ -160,6 +175,7 @@ export class EnvironmentManager {
 
   /** The environment with its references resolved: from `vars`, else from the process's environment. The file stays as it is. */
   async resolveAndLoad(id: string, vars: Variables = {}): Promise<EnvironmentManifest> {
+    if (!isObject(vars)) throw new ConfigError([finding("option.invalid", "vars", "must be an object: name → value")]);
     const stored = await this.load(id);
     const resolved = EnvironmentManifest.fromJSON(resolveVariables(stored.toJSON() as Json, vars));
     this.#unresolved.set(resolved, stored);
@@ -211,30 +227,10 @@ const manifestOf = (document: JsonObject, id: string): EnvironmentManifest => {
   return EnvironmentManifest.fromJSON({ ...document, metadata: isObject(metadata) ? { ...metadata, id } : metadata });
 };
 
+const inFile = (id: string, findings: readonly Finding[]): readonly Finding[] =>
+  findings.map((f) => ({ ...f, path: f.path === id || f.path === "" ? id : `${id}: ${f.path}` }));
 const findingsOf = (error: unknown, id: string): readonly Finding[] => {
-  if (error instanceof ConfigError)
-    return error.findings.map((f) => ({ ...f, path: f.path === id || f.path === "" ? id : `${id}: ${f.path}` }));
-  const message = error instanceof Error ? error.message : String(error);
-  return [{ severity: "error", code: "environment.unreadable", path: id, message }];
+  if (error instanceof ConfigError) return inFile(id, error.findings);
+  return [finding("environment.unreadable", id, error instanceof Error ? error.message : String(error))];
 };
-
-const CHANGEABLE: { readonly [block: string]: readonly string[] | "any" } = {
-  metadata: ["name", "description", "author", "tags"],
-  model: "any",
-  pipeline: "any",
-};
-const changeFindings = (changes: object): Finding[] =>
-  Object.entries(changes).flatMap(([block, value]): Finding[] => {
-    const wrong = (path: string, message: string): Finding => ({ severity: "error", code: "option.invalid", path, message });
-    const keys = Object.hasOwn(CHANGEABLE, block) ? CHANGEABLE[block] : undefined;
-    if (keys === undefined) return [wrong(block, `cannot be changed here (known: ${Object.keys(CHANGEABLE).join(", ")})`)];
-    if (!isObject(value)) return [wrong(block, "must be an object")];
-    return Object.entries(value).flatMap(([key, given]) => {
-      const path = `${block}.${key}`;
-      if (keys === "any") return [];
-      if (!keys.includes(key)) return [wrong(path, `cannot be changed here (known: ${keys.join(", ")})`)];
-      const list = key === "tags";
-      const fits = list ? Array.isArray(given) && given.every((tag) => typeof tag === "string") : typeof given === "string";
-      return fits ? [] : [wrong(path, list ? "must be a list of texts" : "must be text")];
-    });
-  });
+const errorsIn = (findings: readonly Finding[]): readonly Finding[] => findings.filter(({ severity }) => severity === "error");

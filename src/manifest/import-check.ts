@@ -54,6 +54,9 @@ export const importFindings = (document: JsonObject): Finding[] => {
     ),
     ...adhoc.flatMap((tool, i) => scriptFindings(tool, `tools.adhoc[${i}].script_config.code`)),
     ...servers.flatMap((server, i) => programFindings(server, `tools.mcp_servers[${i}].command`)),
+    ...listOf(document.subagents).flatMap((agent, i) =>
+      importFindings(objectOf(objectOf(agent).manifest)).map((f) => ({ ...f, path: `subagents[${i}].manifest.${f.path}` })),
+    ),
   ];
 };
 
@@ -67,13 +70,18 @@ const scriptFindings = (tool: Json, path: string): Finding[] => {
 
 const REFUSED: readonly string[] = ["dd", "del", "fdisk", "format", "kill", "mkfs", "reboot", "rm", "rmdir", "shutdown"];
 /** Programs that run another one, which they are given. */
-const RUNNERS: readonly string[] = ["bash", "cmd", "doas", "env", "nohup", "powershell", "pwsh", "sh", "sudo", "time", "xargs", "zsh"];
+const RUNNERS: readonly string[] = [
+  ...["ash", "bash", "busybox", "chroot", "cmd", "dash", "doas", "env", "fish", "ionice", "ksh", "nice", "nohup", "powershell", "pwsh"],
+  ...["setsid", "sh", "stdbuf", "sudo", "taskset", "time", "timeout", "toybox", "watch", "wsl", "xargs", "zsh"],
+];
+/** Transports that start no program. */
+const REMOTE: readonly string[] = ["http", "sse", "streamable-http", "streamable_http"];
 const programOf = (word: string): string =>
   (word.split(/[/\\]/).findLast((part) => part !== "") ?? "").toLowerCase().replace(/\.(exe|com|cmd|bat)$/, "");
 
-/** A server over stdio, which is what one without a transport is, must not start a program that destroys. */
+/** A server that is started must not be a program that destroys. */
 const programFindings = (server: Json, path: string): Finding[] => {
-  if (!isObject(server) || typeof server.command !== "string" || (server.transport ?? "stdio") !== "stdio") return [];
+  if (!isObject(server) || typeof server.command !== "string" || REMOTE.includes(String(server.transport).toLowerCase())) return [];
   const words = [server.command, ...listOf(server.args)].flatMap((part) => (typeof part === "string" ? part.split(/[\s"'`;&|()]+/) : []));
   const [first = "", ...rest] = words.filter((word) => word !== "").map(programOf);
   const program = [first, ...(RUNNERS.includes(first) ? rest : [])].find((name) => REFUSED.includes(name) || /^mkfs\./.test(name));

@@ -21,6 +21,8 @@ const WORDS: ReadonlySet<string> = new Set([
   "token",
   "tokens",
 ]);
+/** The same at the end of the name of a text; what stands below such a name may be anything: `auth.type`. */
+const LAST: ReadonlySet<string> = new Set(["auth", "pat", "pwd"]);
 /** The same for two words side by side. */
 const PAIRS = /(^| )(api|access|private) keys?( |$)/;
 /** Below these, keys are the names of other things: of a schema's properties, of stages. */
@@ -30,20 +32,27 @@ const wordsOf = (name: string): readonly string[] =>
   name
     .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
     .toLowerCase()
-    .split(/[^a-z0-9]+/);
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== "");
 
-/** Whether a text of that name is a secret: `api_key`, `API-KEY`, `authorization`, `dbPassword`; not `tokenizer`. */
-export const isSecretName = (name: string): boolean => {
+/** Whether everything below that name is a secret. */
+const isBlockOfSecrets = (name: string): boolean => {
   const words = wordsOf(name);
   return words.some((word) => WORDS.has(word)) || PAIRS.test(words.join(" "));
 };
+/** Whether a text of that name is a secret: `api_key`, `API-KEY`, `X-Auth`, `dbPassword`, `GITHUB_PAT`; not `tokenizer`, `author`, `pattern`. */
+export const isSecretName = (name: string): boolean => isBlockOfSecrets(name) || LAST.has(wordsOf(name).at(-1) ?? "");
 
 /** A text that holds nothing but references, and the scheme before one: `Bearer ${TOKEN}`. */
 const isReference = (text: string): boolean => /^\s*(bearer|basic|token)?\s*$/i.test(withoutReferences(text));
 
 /** The keys from the secret's name down; undefined for what is no secret. */
 const secretPath = (path: Path): Path | undefined => {
-  const at = path.findIndex((key, i) => typeof key === "string" && !NAMES_OF_OTHERS.includes(path[i - 1]) && isSecretName(key));
+  const own = path.findLastIndex((key) => typeof key === "string");
+  const at = path.findIndex(
+    (key, i) =>
+      typeof key === "string" && !NAMES_OF_OTHERS.includes(path[i - 1]) && (i === own ? isSecretName(key) : isBlockOfSecrets(key)),
+  );
   if (at < 0) return undefined;
   const last = path.findLastIndex((key) => typeof key === "string" && isSecretName(key));
   return path.slice(Math.max(at, last));
@@ -70,12 +79,18 @@ const naming = (value: Json) => {
 };
 
 const FLAG = /^--?([A-Za-z][\w-]*)(?:=(.+))?$/s;
+/**
+ * `Authorization: Bearer KEY`, `API_KEY=KEY`, also behind a flag: `--header=X-Api-Key: KEY`, `-HX-Auth: KEY`. After a colon it is one line, and one
+ * word where the text is no argument: others are sentences.
+ */
+const NAMED = /^(?:--?[A-Za-z][\w-]*=|-[A-Za-z])?([A-Za-z_][\w.-]*)(\s*:\s*|=)((?:bearer|basic|token)\s+)?(\S.*)$/is;
 const QUERY = /([?&;])([\w.-]+)=([^&#;\s]+)/g;
 const USER = /^([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):([^\s/@]+)@/i;
 
 /**
- * A copy without secrets: texts under a secret's name, command-line flags of such a name (`--api-key KEY`), such parameters of an address, and
- * the password in one. Numbers (`max_tokens`), empty texts and what is a reference already stay.
+ * A copy without secrets: texts under a secret's name, command-line flags of such a name (`--api-key KEY`), headers and variables in a text
+ * (`Authorization: Bearer KEY`, `API_KEY=KEY`), such parameters of an address, and the password in one. Numbers (`max_tokens`), empty texts and
+ * what is a reference already stay.
  */
 export const sanitizeSecrets = (value: Json): Json => {
   const place = naming(value);
@@ -86,12 +101,17 @@ export const sanitizeSecrets = (value: Json): Json => {
     const [, flag = "", given] = FLAG.exec(text) ?? [];
     if (given !== undefined && isSecretName(flag))
       return isReference(given) ? text : `${text.slice(0, -given.length)}${place([flag], given)}`;
+    const [, name = "", mark = "", scheme, value = ""] = NAMED.exec(text) ?? [];
+    const word = !/\s/.test(value);
+    const isValue = word || mark === "=" || (typeof path.at(-1) === "number" && !value.includes("\n"));
+    if ((isSecretName(name) && isValue) || (scheme !== undefined && word))
+      return isReference(value) ? text : `${text.slice(0, -value.length)}${place([name], value)}`;
     return text
       .replace(USER, (whole, head: string, password: string) =>
         isReference(password) ? whole : `${head}:${place([...path.slice(-1), "password"], password)}@`,
       )
       .replace(QUERY, (whole, mark: string, name: string, given: string) =>
-        isSecretName(name) && !isReference(given) ? `${mark}${name}=${place([name], given)}` : whole,
+        (isSecretName(name) || name.toLowerCase() === "key") && !isReference(given) ? `${mark}${name}=${place([name], given)}` : whole,
       );
   };
   return mapTexts(afterFlags(value, place), inText);

@@ -46,12 +46,16 @@ export const validateManifest = (manifest: unknown, options: ValidateOptions = {
   try {
     const taken = readAny(manifest);
     const services = offline(withRoster(options.host, taken.document));
-    return [...findings, ...taken.findings, ...within(taken.from, examine(taken.document, { ...options, places, services }).findings)];
+    const examined = within(taken.from, examine(taken.document, { ...options, places, services }).findings);
+    const told = new Set(taken.findings.map(asText));
+    return [...findings, ...taken.findings, ...examined.filter((found) => !told.has(asText(found)))];
   } catch (error) {
     if (error instanceof ConfigError) return [...findings, ...error.findings];
     throw error;
   }
 };
+
+const asText = ({ severity, code, path }: Finding): string => `${severity} ${code} ${path}`;
 
 /** What can be read of it, with what cannot among the findings. Throws `ConfigError` for what is no manifest at all. */
 export const readAny = (manifest: unknown): Read => {

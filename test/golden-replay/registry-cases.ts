@@ -67,8 +67,8 @@ const play = async (): Promise<ReadonlyMap<string, unknown>> => {
   const f2 = () => new PipelineBuilder("f2").build();
   const own = async () => (await registry.list()).filter(({ type }) => type === "plugin");
   const nameOf = async (preset: string) => (await registry.create(preset)).snapshot().toJSON().pipeline?.name;
-  const infoOf = (preset: string) => {
-    const info = registry.get(preset);
+  const infoOf = async (preset: string) => {
+    const info = await registry.get(preset);
     return info && { description: info.description, name: info.name, source: info.type, tags: info.tags };
   };
   try {
@@ -83,9 +83,9 @@ const play = async (): Promise<ReadonlyMap<string, unknown>> => {
     );
     await step('register "" ', () => registry.register("", f1));
     await step("register p1 (no description, tags [t])", () => registry.register("p1", f1, { tags: ["t"] }));
-    await step("register p2 (factory with a doc string, no description): description = first doc line?", () => {
+    await step("register p2 (factory with a doc string, no description): description = first doc line?", async () => {
       registry.register("p2", f2, { description: "first line" });
-      return registry.get("p2")?.description === "first line";
+      return (await registry.get("p2"))?.description === "first line";
     });
     await step("register p1 again (replaces; description d)", () => {
       registry.register("p1", f2, { description: "d" });

@@ -80,6 +80,17 @@ describe("buildManifest", () => {
       found(() => buildManifest("default", {} as BuildManifestOptions)),
       ["options.provider provider.unknown"],
     );
+    for (const none of [undefined, null, "anthropic"] as unknown as BuildManifestOptions[])
+      assert.deepEqual(
+        found(() => buildManifest("default", none)),
+        ["options option.invalid"],
+      );
+    for (const servers of ["fs", {}, [null], ["fs"]])
+      assert.equal(found(() => buildManifest("default", { provider: "openai", mcpServers: servers } as BuildManifestOptions)).length, 1);
+    assert.deepEqual(
+      found(() => buildManifest(undefined as unknown as "default", { provider: 5 } as unknown as BuildManifestOptions)),
+      ["preset preset.unknown", "options.provider provider.unknown"],
+    );
   });
 });
 
@@ -101,10 +112,16 @@ describe("the catalogue", () => {
       found(() => describePreset("claude_code_workr")),
       ["preset preset.unknown claude_code_worker"],
     );
+    for (const none of [undefined, {}])
+      assert.deepEqual(
+        found(() => buildManifestFor("vtuber", none)),
+        ["options.provider provider.unknown"],
+      );
     assert.deepEqual(
-      found(() => buildManifestFor("vtuber")),
-      ["options.provider provider.unknown"],
+      found(() => buildManifestFor("vtuber", null as unknown as BuildManifestOptions)),
+      ["options option.invalid"],
     );
+    assert.deepEqual(buildManifestFor("default", { provider: "openai" }).toJSON().metadata?.base_preset, "worker_adaptive");
     const { stages } = buildManifestFor("claude_code_vtuber", { provider: "anthropic" }).toJSON();
     assert.equal(stages.find((stage) => stage.name === "api")?.config?.provider, "anthropic");
   });

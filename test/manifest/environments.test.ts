@@ -5,8 +5,21 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { type Clock, ConfigError, type JsonObject, Pipeline, PipelinePresets, systemClock } from "geny-executor";
+import { pathToFileURL } from "node:url";
+import {
+  type Clock,
+  ConfigError,
+  extend,
+  fields,
+  type JsonObject,
+  type Message,
+  Pipeline,
+  PipelinePresets,
+  systemClock,
+  validateManifest,
+} from "geny-executor";
 import { buildManifest, type EnvironmentChanges, EnvironmentManager, IMPORT_LIMITS } from "geny-executor/manifest";
+import { context } from "geny-executor/stages";
 
 const folders: string[] = [];
 after(async () => {
@@ -77,6 +90,93 @@ describe("EnvironmentManager", () => {
     assert.deepEqual([metadata?.tags, model?.model, pipeline?.max_iterations], [["a"], "m", 3]);
   });
 
+  test("update refuses values that no setting has, and tells of keys that nobody knows", async () => {
+    const { manager, folder } = await begin();
+    const id = await manager.save(manifest());
+    const paths = async (changes: EnvironmentChanges) => {
+      try {
+        return (await manager.update(id, changes)).findings.map(({ severity, path, suggestion }) => [severity, path, suggestion]);
+      } catch (error) {
+        assert.ok(error instanceof ConfigError, String(error));
+        return error.findings.map(({ severity, path, suggestion }) => [severity, path, suggestion]);
+      }
+    };
+    const before = await readFile(join(folder, `${id}.json`), "utf8");
+    assert.deepEqual(await paths({ model: { max_tokns: 1, max_tokens: "abc", stop_sequences: [1] }, pipeline: { max_iterations: 0 } }), [
+      ["warning", "model.max_tokns", "max_tokens"],
+      ["error", "model.max_tokens", undefined],
+      ["error", "model.stop_sequences[0]", undefined],
+      ["error", "pipeline.max_iterations", undefined],
+    ]);
+    assert.equal(await readFile(join(folder, `${id}.json`), "utf8"), before);
+    assert.deepEqual(await paths({ model: { max_tokns: 1 } }), [["warning", "model.max_tokns", "max_tokens"]]);
+    assert.equal((await manager.load(id)).toJSON().model.max_tokns, 1);
+    const told = validateManifest(await manager.update(id, { model: { max_tokns: 2 } }));
+    assert.deepEqual(
+      told.map(({ path }) => path).filter((path) => path.startsWith("model.")),
+      ["model.max_tokns"],
+    );
+  });
+
+  test("a file that holds what cannot be loaded is told in the list, and can be mended piece by piece", async () => {
+    const { manager, folder } = await begin();
+    const { stages, ...document } = manifest().toJSON();
+    const odd = stages.map((stage) => (stage.name === "context" ? { ...stage, strategies: { strategy: "hybird" } } : stage));
+    const id = await manager.save({ ...document, stages: odd });
+    const written = JSON.parse(await readFile(join(folder, `${id}.json`), "utf8")) as object;
+    await writeFile(join(folder, `${id}.json`), JSON.stringify({ ...written, model: { max_tokens: "abc", top_p: 7 } }));
+    const told = async () => (await manager.list()).findings.map(({ path }) => path);
+    assert.deepEqual(await told(), [`${id}: model.max_tokens`, `${id}: model.top_p`, `${id}: stages[1].strategies.strategy`]);
+    await manager.update(id, { metadata: { name: "odd" }, model: { max_tokens: 100 } });
+    assert.deepEqual(await told(), [`${id}: model.top_p`, `${id}: stages[1].strategies.strategy`]);
+    const hybird = { about: "All messages.", config: fields({}), create: () => (messages: readonly Message[]) => messages };
+    const { findings } = await manager.list({ stages: { context: extend(context, "strategy", { hybird }) } });
+    assert.deepEqual(
+      findings.map(({ path }) => path),
+      [`${id}: model.top_p`],
+    );
+  });
+
+  test("what a call does not know, or cannot use, is refused with its path", async () => {
+    const { manager, folder } = await begin();
+    const id = await manager.save(manifest());
+    const wrong = <T>(value: unknown) => value as T;
+    const refused = async (path: string, run: () => unknown) => {
+      try {
+        await run();
+      } catch (error) {
+        assert.ok(error instanceof ConfigError, String(error));
+        assert.deepEqual(
+          error.findings.map((found) => found.path),
+          [path],
+        );
+        return;
+      }
+      assert.fail(`${path} was taken`);
+    };
+    await refused("changes", () => manager.update(id, wrong(undefined)));
+    await refused("options.nme", () => manager.clone(id, wrong({ nme: "x" })));
+    await refused("options", () => manager.clone(id, wrong("frugal")));
+    await refused("options.name", () => manager.clone(id, wrong({ name: 5 })));
+    const text = await manager.exportJson(id);
+    await refused("options", () => manager.importJson(text, wrong("name")));
+    await refused("import", () => manager.importJson(wrong({ stages: [] })));
+    await refused("tags[0]", () => manager.tag(id, ""));
+    await refused("tags[0]", () => manager.tag(id, wrong(["a", "b"])));
+    await refused("tags[1]", () => manager.untag(id, "a", wrong(5)));
+    await refused("vars", () => manager.resolveAndLoad(id, wrong(null)));
+    await refused("options.clok", () => new EnvironmentManager(folder, wrong({ clok: systemClock })));
+    await refused("folder", () => new EnvironmentManager(new URL("http://localhost/x")));
+    await refused("folder", () => new EnvironmentManager(wrong(5)));
+    assert.deepEqual(await readdir(folder), [`${id}.json`]);
+  });
+
+  test("a folder may be given as a file URL", async () => {
+    const { manager, folder } = await begin();
+    const id = await manager.save(manifest());
+    assert.deepEqual((await new EnvironmentManager(pathToFileURL(folder)).load(id)).toJSON(), (await manager.load(id)).toJSON());
+  });
+
   test("of many changes at once none is lost", async () => {
     const { manager, folder } = await begin();
     const id = await manager.save(manifest());
@@ -105,9 +205,10 @@ describe("EnvironmentManager", () => {
   });
 
   test("an environment that is not there is told with the nearest that is", async () => {
-    const { manager } = await begin();
+    const { manager, folder } = await begin();
     const id = await manager.save(manifest());
     await assert.rejects(manager.load(`${id.slice(0, -1)}_`), (error: ConfigError) => {
+      assert.ok(error.message.includes(`there is no environment "${id.slice(0, -1)}_" in ${folder}`), error.message);
       assert.equal(error.findings[0]?.code, "environment.not_found");
       assert.equal(error.findings[0]?.suggestion, id);
       return true;
@@ -184,15 +285,38 @@ describe("export and import", () => {
       { command: "sudo", args: ["-n", "/sbin/mkfs.ext4", "/dev/sda"] },
       { command: "bash", args: ["-c", "echo x && rm -rf ~"] },
       { command: "env", args: ["A=1", "shutdown", "now"] },
+      { command: "busybox", args: ["rm", "-rf", "/"] },
+      { command: "timeout 1 rm" },
+      { command: "/usr/bin/nice", args: ["-n", "5", "rm"] },
+      { command: "rm", transport: "STDIO" },
+      { command: "rm", transport: "anything" },
     ];
     for (const given of refused) assert.deepEqual(await server(given), ["import.dangerous_command"], JSON.stringify(given));
     for (const given of [
       { command: "npx", args: ["rm"] },
       { command: "/usr/bin/python rm/" },
       { command: "rm", transport: "sse" },
+      { command: "rm", transport: "HTTP" },
       { command: "" },
     ])
       assert.deepEqual(await server(given), [], JSON.stringify(given));
+  });
+
+  test("the manifests of sub-agents are held to the same, at any depth", async () => {
+    const inner = { ...manifest().toJSON(), tools: { mcp_servers: [{ name: "s", command: "rm" }] } };
+    const outer = { ...manifest().toJSON(), subagents: [{ agent_type: "inner", manifest: inner }] };
+    const { manager } = await begin();
+    const text = JSON.stringify({ ...manifest().toJSON(), subagents: [{ agent_type: "a" }, { agent_type: "outer", manifest: outer }] });
+    await assert.rejects(
+      manager.importJson(text),
+      (error) =>
+        error instanceof ConfigError &&
+        error.findings[0]?.code === "import.dangerous_command" &&
+        error.findings[0].path === "subagents[1].manifest.subagents[0].manifest.tools.mcp_servers[0].command",
+    );
+    assert.deepEqual(await importing({ subagents: [5, { agent_type: "a", manifest: { stages: Array(33).fill({}) } }] }), [
+      "import.too_many",
+    ]);
   });
 
   test("what is no manifest is refused and quotes nothing of its text", async () => {

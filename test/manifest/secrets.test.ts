@@ -28,6 +28,8 @@ const keys = fc.constantFrom(
   "max_tokens",
   "9secret",
   "é-token",
+  "auth",
+  "GITHUB_PAT",
 );
 const document = fc
   .letrec<{ node: Json }>((tie) => ({
@@ -35,6 +37,7 @@ const document = fc
       { maxDepth: 4 },
       fc.string(),
       fc.constantFrom("", "plain", "${SET}", "Bearer ${SET}", "x-${SET}-y", "--token", "--token=abc", "https://u:p@h/?api_key=k&x=1"),
+      fc.constantFrom("Authorization: Bearer k", "X-Auth: ${SET} k", "API_KEY=k", "--header=X-Api-Key: k", "X-A: Token k", "h?key=k", "-H"),
       fc.integer(),
       fc.boolean(),
       fc.constant(null),
@@ -91,13 +94,25 @@ describe("sanitizeSecrets", () => {
       "dbPassword",
       "client_secret",
       "privateKey",
+      "X-Auth",
+      "auth",
+      "basicAuth",
+      "GITHUB_PAT",
+      "githubPAT",
+      "pwd",
+      "DB_PWD",
     ];
     const no = ["max_tokenizer", "tokenizer", "secretary", "key", "keyboard", "author", "passenger", "monkey", "auth_mode"];
+    const nearly = ["pattern", "path", "PATH", "authority", "patch", "compat", "oauth"];
     assert.deepEqual(
       yes.filter((name) => !isSecretName(name)),
       [],
     );
     assert.deepEqual(no.filter(isSecretName), []);
+    assert.deepEqual(
+      nearly.filter((name) => isSecretName(name)),
+      [],
+    );
   });
   test("numbers of tokens stay numbers", () => {
     const given = { model: { max_tokens: 8192, thinking_budget_tokens: 9 }, guards: { token_budget: { min_remaining_tokens: 10_000 } } };
@@ -117,6 +132,43 @@ describe("sanitizeSecrets", () => {
     assert.deepEqual(sanitizeSecrets({ url: "https://me:hunter2@host/sse?page=1&access_token=k#a" }), {
       url: "https://me:${URL_PASSWORD}@host/sse?page=1&access_token=${ACCESS_TOKEN}#a",
     });
+  });
+  test("finds headers and variables that stand in one text", () => {
+    const args = ["--header", "Authorization: Bearer sk-1", "--header=X-Api-Key: sk-2", "-HX-Auth:sk-3", "-e", "GITHUB_TOKEN=sk-4"];
+    const more = ["Cookie: a=sk-5; b=sk-6", "X-Other: Basic c2stNw==", "PRIVATE_KEY=-----BEGIN\nsk-8", "https://host/mcp?key=sk-9&x=1"];
+    const out = sanitizeSecrets({ args: [...args, ...more] });
+    assert.deepEqual(out, {
+      args: [
+        ...["--header", "Authorization: Bearer ${AUTHORIZATION}", "--header=X-Api-Key: ${X_API_KEY}", "-HX-Auth:${X_AUTH}", "-e"],
+        ...["GITHUB_TOKEN=${GITHUB_TOKEN}", "Cookie: ${COOKIE}", "X-Other: Basic ${X_OTHER}", "PRIVATE_KEY=${PRIVATE_KEY}"],
+        "https://host/mcp?key=${KEY}&x=1",
+      ],
+    });
+    assert.doesNotMatch(
+      JSON.stringify(sanitizeSecrets({ auth: "Basic c2s=", env: { GITHUB_PAT: "sk", pwd: "sk" }, headers: { "X-Auth": "sk" } })),
+      /sk|c2s/,
+    );
+  });
+  test("what only looks like a secret stays", () => {
+    const given = {
+      args: [
+        "--header",
+        "Accept: text/html",
+        "A=1",
+        "Authorization: ${AUTH}",
+        "API_KEY=${API_KEY}",
+        "--key=value",
+        "http://h/?page=1",
+        "-c",
+        "a: b",
+      ],
+      prompt: "Token: a word of ours.\nSay what it means.",
+      line: "Secrets: never tell one",
+      note: "Level: Basic usage of it",
+      auth: { type: "oauth", pattern: "x" },
+      max_tokens: 5,
+    };
+    assert.deepEqual(sanitizeSecrets(given), given);
   });
   test("everything below a secret's name is one, and two secrets never share a reference", () => {
     assert.deepEqual(sanitizeSecrets({ api_keys: { a: "1", b: ["2", "3"] }, x: { token: "4" }, y: { token: "5" }, z: { token: "4" } }), {

@@ -438,8 +438,9 @@ describe("the table of findings", () => {
 
   test("has no code that nothing tells", () => {
     const root = join(import.meta.dirname, "../../src");
-    const sources = globSync("**/*.ts", { cwd: root }).filter((file) => !file.endsWith("contract/findings.ts"));
-    const text = sources.map((file) => readFileSync(join(root, file), "utf8")).join("\n");
+    const sources = globSync("**/*.ts", { cwd: root }).map((file) => readFileSync(join(root, file), "utf8"));
+    // A key of the table is followed by a colon.
+    const text = sources.join("\n").replaceAll(/"[\w.]+":/g, "");
     const unused = Object.keys(FINDINGS).filter((code) => !text.includes(`"${code}"`) && !code.startsWith("extras."));
     assert.deepEqual(unused, []);
   });
