@@ -1,64 +1,88 @@
-/** Edits of a manifest as words of the command line. */
-import type { Json, JsonObject, ManifestDocument } from "../index.ts";
-import { type DocumentMutation, mutate } from "../manifest/index.ts";
-import { Usage, type Values } from "./manifest.ts";
+/** `geny manifest edit` and `migrate`: a manifest in another form, printed or written into its file. */
+import { EnvironmentManifest, type Finding, type FindingCode, type Json, type JsonObject, type ManifestDocument } from "../index.ts";
+import { describeChanges, migrateManifest } from "../manifest/index.ts";
+import type { Command, Values } from "./manifest.ts";
+import {
+  findingsOf,
+  INPUT,
+  isObject,
+  jsonText,
+  manifestIn,
+  one,
+  type Reply,
+  readInput,
+  told,
+  Usage,
+  write,
+  wrong,
+} from "./manifest-files.ts";
+import { editsOf } from "./manifest-words.ts";
 
-export const FLAGS =
-  "--use STAGE.SLOT=STRATEGY, --set model.KEY=VALUE, pipeline.KEY=VALUE, STAGE.KEY=VALUE or STAGE.SLOT.KEY=VALUE,\n                   --on STAGE, --off STAGE, --chain STAGE.CHAIN=A,B; each as often as needed";
+export { FLAGS } from "./manifest-words.ts";
 
-/** Throws `Usage` for words that do not fit, and `MutationError` for a stage, slot or chain that there is none of. */
-export const edited = (document: ManifestDocument, { on = [], off = [], use = [], chain = [], set = [] }: Values): ManifestDocument => {
-  const mutations: readonly DocumentMutation[] = [
-    ...on.map((stage): DocumentMutation => ({ kind: "set_stage_active", stage, active: true })),
-    ...off.map((stage): DocumentMutation => ({ kind: "set_stage_active", stage, active: false })),
-    ...use.map(used),
-    ...chain.flatMap((words) => chained(document, words)),
-    ...set.map(given),
-  ];
-  if (!mutations.length) throw new Usage("What is to be changed?");
-  return mutations.reduce((before, mutation) => mutate(before, mutation).document, document);
+export const migrate: Command = async (files, values) => {
+  const file = fileOf(files, values);
+  const given = await readInput(file);
+  manifestIn(given, file);
+  const { document, steps } = migrateManifest(given);
+  return finish(plain(EnvironmentManifest.fromJSON(document)), file, values, { steps }, steps.map(told));
 };
 
-const split = (words: string, parts: readonly number[], form: string): { readonly path: readonly string[]; readonly value: string } => {
-  const at = words.indexOf("=");
-  const path = words.slice(0, Math.max(0, at)).split(".");
-  if (at < 1 || !parts.includes(path.length) || path.includes("")) throw new Usage(`"${words}" is not ${form}.`);
-  return { path, value: words.slice(at + 1) };
-};
-
-const used = (words: string): DocumentMutation => {
-  const { path, value } = split(words, [2], "STAGE.SLOT=STRATEGY");
-  const [stage = "", slot = ""] = path;
-  return { kind: "swap_strategy", stage, slot, to: value };
-};
-
-/** The chain anew: what is in it goes, what is named comes. */
-const chained = (document: ManifestDocument, words: string): readonly DocumentMutation[] => {
-  const { path, value } = split(words, [2], "STAGE.CHAIN=A,B");
-  const [stage = "", chain = ""] = path;
-  const now = document.stages.find(({ name }) => name === stage)?.chain_order?.[chain] ?? [];
-  const items = value.split(",").filter(Boolean);
-  return [
-    ...now.map((item): DocumentMutation => ({ kind: "remove_from_chain", stage, chain, item })),
-    ...items.map((item): DocumentMutation => ({ kind: "add_to_chain", stage, chain, item })),
-  ];
-};
-
-const given = (words: string): DocumentMutation => {
-  const { path, value } = split(words, [2, 3], "model.KEY=VALUE, pipeline.KEY=VALUE, STAGE.KEY=VALUE or STAGE.SLOT.KEY=VALUE");
-  const [stage = "", second = "", third] = path;
-  const changes: JsonObject = { [third ?? second]: jsonOr(value) };
-  if (third !== undefined) return { kind: "update_strategy_config", stage, slot: second, changes };
-  if (stage === "model") return { kind: "update_model_config", changes };
-  if (stage === "pipeline") return { kind: "update_pipeline_config", changes };
-  return { kind: "update_stage_config", stage, changes };
-};
-
-/** JSON where it is JSON, else the words themselves. */
-const jsonOr = (words: string): Json => {
-  try {
-    return JSON.parse(words);
-  } catch {
-    return words;
+export const edit: Command = async (files, values, words) => {
+  const file = fileOf(files, values);
+  const edits = editsOf(words);
+  if (!edits.length) throw new Usage("What is to be changed?");
+  const given = await readInput(file);
+  const before = manifestIn(given, file).toJSON();
+  const after = edits.reduce((document, change) => change(document), before);
+  const findings = newFindings(before, after);
+  const refused = findings.filter((found) => wrong([found]) || UNKNOWN_KEY.includes(found.code));
+  if (refused.length) {
+    const notes = [...refused.map(told), "Nothing is changed."];
+    return { code: 1, text: "", value: { file, written: false, findings: refused }, notes };
   }
+  const edited = EnvironmentManifest.fromJSON(after);
+  const changes = describeChanges(before, edited);
+  const notes = [...changes.map(({ text }) => `- ${text}`), ...findings.map(told)];
+  return finish(sparse(given, before, plain(edited)), file, values, { changes, findings }, notes);
 };
+
+const fileOf = (files: readonly string[], { write }: Values): string => {
+  const file = one(files);
+  if (write && file === INPUT) throw new Usage("Standard input cannot be written: leave --write out.");
+  return file;
+};
+
+const finish = async (document: JsonObject, file: string, values: Values, done: object, notes: readonly string[]): Promise<Reply> => {
+  if (!values.write) return { code: 0, text: jsonText(document), value: { file, written: false, ...done, document }, notes };
+  const updated_at = new Date().toISOString().replace("Z", "000+00:00");
+  const { metadata } = document;
+  await write(file, jsonText({ ...document, metadata: { ...(isObject(metadata) ? metadata : {}), updated_at } }));
+  return { code: 0, text: `Wrote ${file}.`, value: { file, written: true, ...done }, notes };
+};
+
+/** Keys that nobody reads. In a file they are kept; a person who just wrote one meant another. */
+const UNKNOWN_KEY: readonly FindingCode[] = ["manifest.unknown_key", "config.unknown_key"];
+
+/** Findings that the document before it had not. */
+const newFindings = (before: ManifestDocument, after: ManifestDocument): readonly Finding[] => {
+  const known = new Set(findingsOf(before).map((found) => placed(found, before)));
+  return findingsOf(after).filter((found) => !known.has(placed(found, after)));
+};
+/** A finding as text that stays the same when its entry moves. */
+const placed = (found: Finding, { stages }: ManifestDocument): string =>
+  told(found).replace(/stages\[(\d+)\]/g, (_, i: string) => `stages[${stages[Number(i)]?.name}]`);
+
+const plain = (value: object): JsonObject => JSON.parse(JSON.stringify(value));
+
+/** `after` without what reading `given` filled in and nothing changed. An older form is written whole. */
+const sparse = (given: unknown, before: ManifestDocument, after: JsonObject): JsonObject =>
+  isObject(given) && given.version === after.version ? without(given, plain(before), after) : after;
+const without = (given: JsonObject, before: JsonObject, after: JsonObject): JsonObject =>
+  Object.fromEntries(
+    Object.entries(after).flatMap(([key, value]): [string, Json][] => {
+      const [was, filled] = [given[key], before[key]];
+      if (was === undefined && JSON.stringify(filled) === JSON.stringify(value)) return [];
+      return [[key, isObject(value) && isObject(filled) ? without(isObject(was) ? was : {}, filled, value) : value]];
+    }),
+  );

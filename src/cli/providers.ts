@@ -9,6 +9,8 @@ const HELP = `geny providers — what can answer here, and what it costs
   --json      as one JSON document
   --timeout S seconds that a provider may take to answer (default: 3)
   --help      this text
+
+Exit codes: 0 something answers, 1 nothing does, 2 wrong usage.
 `;
 const ROWS: readonly ProviderName[] = [
   ...(["anthropic", "openai", "google", "vllm"] as const),

@@ -21,6 +21,7 @@ geny manifest — the pipeline as a file: new, check, describe, diff, migrate, e
 The task may also come from standard input. Without --provider the first of these answers: a key in the environment
 (ANTHROPIC_API_KEY, OPENAI_API_KEY, GOOGLE_API_KEY), a \`claude\` that is logged in, a local Ollama or LM Studio; else an offline planner,
 which is no language model, answers questions about files. Ctrl-C stops, and prints what was said and what it cost.
+Exit codes: 0 done, 1 failed or not done, 2 it could not begin, 130 stopped.
 `;
 
 const PROMPT = (cwd: string) =>

@@ -3,16 +3,23 @@ import { ConfigError } from "../contract/errors.ts";
 
 const pathOf = async (path: string | URL): Promise<string> => (path instanceof URL ? (await import("node:url")).fileURLToPath(path) : path);
 
-/** Rejects with what the file system says, and with `ConfigError` when the text is not JSON; that names the place and never quotes the text. */
+/** Rejects with what the file system says, and with `ConfigError` as `parseJson`. */
 export const readJson = async (path: string | URL): Promise<unknown> => {
   const { readFile } = await import("node:fs/promises");
-  const text = (await readFile(path, "utf8")).replace(/^\uFEFF/, "");
+  return parseJson(await readFile(path, "utf8"), await pathOf(path));
+};
+
+/**
+ * What a text holds; a byte order mark before it says nothing. Throws `ConfigError` when the text is not JSON: that has the name and the place, and
+ * never quotes the text.
+ */
+export const parseJson = (given: string, name: string): unknown => {
+  const text = given.replace(/^\uFEFF/, "");
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new ConfigError([
-      { severity: "error", code: "json.invalid", path: "", message: `${await pathOf(path)} is not JSON: ${placeOf(String(error), text)}` },
-    ]);
+    const message = `${name} is not JSON: ${placeOf(String(error), text)}`;
+    throw new ConfigError([{ severity: "error", code: "json.invalid", path: "", message }]);
   }
 };
 

@@ -1,3 +1,4 @@
+export { nearest } from "../contract/nearest.ts";
 export { type Artifact, artifactsOf, moduleOf, placeOf } from "./artifacts.ts";
 export { type BuildManifestOptions, buildManifest, buildManifestFor, type ManifestPreset } from "./build.ts";
 export { type CatalogueEntry, describePreset, presetCatalog } from "./catalogue.ts";
@@ -6,6 +7,7 @@ export { type Authored, type AuthoredAgent, defineManifest } from "./define.ts";
 export { type ChangeType, type Comparable, type DiffEntry, type DiffOptions, EnvironmentDiff } from "./diff.ts";
 export { EnvironmentManifest } from "./document.ts";
 export { type EnvironmentChanges, EnvironmentManager, type EnvironmentManagerOptions, type Listing } from "./environments.ts";
+export { parseJson, readJson, writeWhole } from "./file.ts";
 export { IMPORT_LIMITS } from "./import-check.ts";
 export {
   type ArtifactInfo,
@@ -29,6 +31,7 @@ export {
   type MutationRecord,
   type StageId,
 } from "./mutation.ts";
+export { stageNamed } from "./names.ts";
 export { migrateManifest } from "./read.ts";
 export { EnvironmentResolver, resolveVariables, type Variables, variablesOf } from "./resolve.ts";
 export { EnvironmentSanitizer, isSecretName, sanitizeSecrets } from "./sanitize.ts";

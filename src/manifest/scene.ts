@@ -6,6 +6,7 @@ import type { Many, One } from "../contract/strategy.ts";
 import type { Placed } from "../engine/plan.ts";
 import { placeOf } from "./artifacts.ts";
 import type { DocumentChange, StageId } from "./mutation.ts";
+import { named } from "./names.ts";
 
 /** What one change is, but for its kind. */
 export type Told = Omit<DocumentChange, "kind" | "message"> & { readonly message?: string };
@@ -33,7 +34,7 @@ export const sceneOf = (document: ManifestDocument, id: StageId, places: readonl
     });
   };
   if (placed.own || placed.entry === null) refuse("is the host's: no manifest says what it is like");
-  const at = document.stages.findIndex((entry) => entry.name === placed.entry);
+  const at = document.stages.findIndex((entry) => named(entry).name === placed.entry);
   const entry = document.stages[at] ?? { order, name: stage.name, active: false };
   return {
     document,

@@ -6,6 +6,7 @@ import { PIPELINE } from "../stages/index.ts";
 import { EnvironmentDiff, same } from "./diff.ts";
 import { EnvironmentManifest } from "./document.ts";
 import { isObject, objectOf } from "./json.ts";
+import { named } from "./names.ts";
 import { changed, valueChanges } from "./sentences.ts";
 import { MODEL, PIPELINE_SETTINGS } from "./settings.ts";
 import { stageChanges } from "./stage-changes.ts";
@@ -42,7 +43,10 @@ export const describeChanges = (a: Given, b: Given, layout: Layout = PIPELINE): 
   ];
 };
 
-const documentOf = (given: Given): ManifestDocument => (given instanceof EnvironmentManifest ? given.toJSON() : given);
+const documentOf = (given: Given): ManifestDocument => {
+  const document = given instanceof EnvironmentManifest ? given.toJSON() : given;
+  return { ...document, stages: document.stages.map(named) };
+};
 
 const METADATA = ["name", "description", "author", "tags", "base_preset"] as const;
 const metadataChanges = (a: JsonObject, b: JsonObject): Change[] =>

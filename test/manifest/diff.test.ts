@@ -140,6 +140,11 @@ describe("describeChanges", () => {
     assert.deepEqual(describeChanges(base, EnvironmentManifest.fromJSON(base)), []);
   });
 
+  test("a stage under its older name is the same stage", () => {
+    assert.deepEqual(texts(withStage("context", { name: "s02_context" })), []);
+    assert.deepEqual(texts(withStage("emit", { name: "17", active: false })), ["stage 17 emit is switched off"]);
+  });
+
   test("any one choice of any slot is told in one sentence that names both", () => {
     for (const stage of [...PIPELINE.setup, ...PIPELINE.loop, ...PIPELINE.surface])
       for (const [slot, { kind, default: chosen, strategies }] of Object.entries(stage.slots)) {
