@@ -24,6 +24,11 @@ export const FINDINGS = {
   "memory.unknown_key": { severity: "warning", about: "A key of the block `memory` that is not known. It is kept." },
   "memory.unknown_config_key": { severity: "warning", about: "A key that the memory provider does not know. It is kept." },
   "memory.needs_host": { severity: "warning", about: "The block `memory` names a memory, and the host gives none.", own: true },
+  "model.default_mismatch": {
+    severity: "warning",
+    about: "No model is set, and the provider of stage 6 does not have the default one.",
+    own: true,
+  },
   "model.dual_home": {
     severity: "warning",
     about: "The model stands in the block `model` and in stage 6. The one of stage 6 counts there.",

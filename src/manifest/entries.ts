@@ -4,6 +4,7 @@ import type { ManifestDocument, StageEntry } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
 import type { Placed } from "../engine/plan.ts";
 import { artifactsOf } from "./artifacts.ts";
+import { MODEL } from "./settings.ts";
 
 type Look = (entry: StageEntry, path: string, placed: Placed) => readonly (Finding | undefined)[];
 
@@ -52,10 +53,19 @@ const provider: Look = (entry, path, { stage }) => [
 
 const model =
   (document: ManifestDocument): Look =>
-  (entry, path, { stage }) =>
-    stage.name === "api" && document.model.model !== undefined && entry.model_override?.model !== undefined
-      ? [finding("model.dual_home", `${path}.model_override.model`, 'stands in "model" too; the one here is asked')]
-      : [];
+  (entry, path, { stage }) => {
+    if (stage.name !== "api" || entry.active === false) return [];
+    const { provider } = entry.config ?? {};
+    const [whole, own] = [document.model.model, entry.model_override?.model];
+    if (whole !== undefined && own !== undefined)
+      return [finding("model.dual_home", `${path}.model_override.model`, 'stands in "model" too; the one here is asked')];
+    if (whole !== undefined || own !== undefined || !OF_OTHERS.includes(provider)) return [];
+    return [
+      finding("model.default_mismatch", "model.model", `is not set, and "${provider}" has not the default, ${MODEL.shape.model.default}`),
+    ];
+  };
+/** Providers that have no model of the default's vendor. */
+const OF_OTHERS: readonly unknown[] = ["openai", "google", "vllm", "ollama", "lmstudio", "custom"];
 
 /** The same stage twice is told by `compile`. */
 const sameOrder = (entries: readonly StageEntry[]): Finding[] =>

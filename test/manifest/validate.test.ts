@@ -53,6 +53,10 @@ const CASES: { readonly [C in FindingCode]?: readonly [manifest: unknown, told: 
     given({ memory: { provider: "sql", config: { dns: "x" } } }),
     "warning memory.unknown_config_key memory.config.dns → dsn",
   ],
+  "model.default_mismatch": [
+    given({ model: {}, stages: { api: { config: { provider: "openai" } } } }),
+    "warning model.default_mismatch model.model",
+  ],
   "model.dual_home": [
     given({ model: { model: "m" }, stages: { api: { model_override: { model: "n" } } } }),
     "warning model.dual_home stages[5].model_override.model",
