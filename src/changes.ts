@@ -1,7 +1,7 @@
 /** What changes a pipeline while it serves: mutations with their log and undo, locks, and what the host gives anew. */
 
 import { type Blueprint, type Configuration, configure, newErrors } from "./configuration.ts";
-import { ConfigError, MutationError } from "./contract/errors.ts";
+import { ConfigError, MutationError, PipelineError } from "./contract/errors.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import type { JsonObject } from "./contract/schema.ts";
 import type { Tool } from "./contract/tool.ts";
@@ -54,6 +54,7 @@ export class Changes {
   #steps: Step[] = [];
   #locked = new Set<string>();
   #hooks = 0;
+  #closed = false;
   /** Inside a batch: what it has come to. Runs see nothing of it. */
   #draft: { readonly at: Configuration; readonly records: readonly MutationRecord[] } | undefined;
 
@@ -80,6 +81,15 @@ export class Changes {
     return (this.#draft?.at ?? this.#now).document;
   }
 
+  /** Nothing is changed any more. */
+  close(): void {
+    this.#closed = true;
+  }
+  /** Throws `exec.pipeline.not_initialized` for a pipeline that is closed. */
+  assertOpen(): void {
+    if (this.#closed) throw new PipelineError("The pipeline is closed: make a new one.");
+  }
+
   /**
    * Makes one change, or none: throws `exec.mutation.invalid` with every finding, or `exec.mutation.locked`. Runs take it up between two passes,
    * or when they begin.
@@ -90,6 +100,7 @@ export class Changes {
 
   /** All that `act` changes, at once when it is done; nothing of it when it throws. `act` may not be asynchronous. */
   batch<T>(act: () => T): T {
+    this.assertOpen();
     const outer = this.#draft;
     const locked = new Set(this.#locked);
     this.#draft = outer ?? { at: this.#now, records: [] };
@@ -112,6 +123,7 @@ export class Changes {
 
   /** Takes back the last change, or batch. Gives its records; none when there is nothing to undo. Throws `exec.mutation.locked`. */
   undo({ whenExecuting = "refuse" }: ChangeOptions = {}): readonly MutationRecord[] {
+    this.assertOpen();
     if (this.#draft) throw new MutationError("A batch cannot undo: throw, and nothing of it stays.");
     const step = this.#steps.at(-1);
     if (!step) return [];
@@ -140,6 +152,7 @@ export class Changes {
 
   /** Takes parts of the host anew. Throws `ConfigError`, and then nothing is changed. */
   rewire(layer: "attached" | "refreshed", parts: Parts): void {
+    this.assertOpen();
     if (this.#draft) throw new MutationError("A batch changes the manifest: give parts of the host before it, or after.");
     const before = this.#now;
     const runtime = withParts(before.wiring.runtime, layer, parts, before.primary.name);

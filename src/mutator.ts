@@ -12,7 +12,7 @@ import type { Mutation } from "./mutation.ts";
 /**
  * A stage is given by its order or its name; slots, strategies and keys have the manifest's names. Every method throws `MutationError`:
  * `exec.mutation.invalid` for what does not exist or would be wrong, with all findings, and `exec.mutation.locked` for a stage that is locked
- * or that a run is executing. Mutators of one pipeline share its log and its locks.
+ * or that a run is executing; `exec.pipeline.not_initialized` when the pipeline is closed. Mutators of one pipeline share its log and its locks.
  */
 export class PipelineMutator {
   readonly #changes: Changes;

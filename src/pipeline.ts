@@ -50,7 +50,6 @@ export class Pipeline implements AsyncDisposable {
   readonly #found: readonly Finding[];
   readonly #running = new Set<AbortController>();
   #outside: Outside | undefined;
-  #closed = false;
 
   /**
    * Throws `ConfigError` with all findings. Missing credentials are no error here; they are one at first use. `connecting`: MCP servers are going
@@ -228,7 +227,7 @@ export class Pipeline implements AsyncDisposable {
 
   /** Cancels what runs, ends the streams, disconnects MCP servers, stops tool providers and closes the providers. Safe to call twice. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.changes.close();
     for (const run of this.#running)
       run.abort(new PipelineError("The run was cancelled: the pipeline was closed.", { code: "exec.pipeline.cancelled" }));
     this.#bus.close();
@@ -240,7 +239,7 @@ export class Pipeline implements AsyncDisposable {
   }
 
   async #turn(input: unknown, options: RunOptions, runId: string): Promise<RunResult> {
-    if (this.#closed) throw new PipelineError("The pipeline is closed: make a new one.");
+    this.changes.assertOpen();
     checkRun({ ...options });
     const { clock } = this.changes.now.services;
     const { maxTurnMs = this.#options.maxTurnMs } = options;

@@ -92,6 +92,22 @@ test("what is wrong is refused whole, with every finding and the nearest names",
   assert.deepEqual(mutator.getChangeLog(), []);
 });
 
+test("a closed pipeline is not changed any more", async () => {
+  const pipeline = agent();
+  const mutator = pipeline.mutator();
+  mutator.updateModelConfig({ top_k: 1 });
+  await pipeline.close();
+  for (const act of [
+    () => mutator.updateModelConfig({ top_k: 2 }),
+    () => mutator.undo(),
+    () => pipeline.mutate(() => {}),
+    () => pipeline.attach({ apiKey: "other" }),
+    () => pipeline.refresh({ apiKey: "other" }),
+  ])
+    assert.throws(act, { name: "PipelineError", code: "exec.pipeline.not_initialized", message: /make a new one/ });
+  assert.equal(mutator.snapshot().toJSON().model.top_k, 1);
+});
+
 test("a stage that is not active is activated before it is changed", async () => {
   await using pipeline = PipelinePresets.minimal({ apiKey: "k" });
   const mutator = pipeline.mutator();
