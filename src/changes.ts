@@ -1,6 +1,6 @@
 /** What changes a pipeline while it serves: mutations with their log and undo, locks, and what the host gives anew. */
 
-import { type Blueprint, type Configuration, configure, newErrors } from "./configuration.ts";
+import { type Blueprint, type Configuration, configure, newErrors, worksAlike } from "./configuration.ts";
 import { ConfigError, MutationError, PipelineError } from "./contract/errors.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import type { JsonObject } from "./contract/schema.ts";
@@ -33,7 +33,7 @@ interface Step {
 }
 /** So many steps can be undone. */
 const STEPS = 1000;
-/** These change how a stage works; the others may come while it is locked. */
+/** These are about how a stage works: they are refused while it is locked, also when they would change nothing. */
 const LOCKABLE: ReadonlySet<MutationKind> = new Set<MutationKind>([
   "swap_strategy",
   "update_stage_config",
@@ -127,12 +127,9 @@ export class Changes {
     if (this.#draft) throw new MutationError("A batch cannot undo: throw, and nothing of it stays.");
     const step = this.#steps.at(-1);
     if (!step) return [];
-    for (const { kind, target } of step.records) {
-      const order = Number(/^stage:(\d+)/.exec(target)?.[1]);
-      const about = LOCKABLE.has(kind) ? this.#now.places.filter((placed) => placed.order === order) : [];
-      for (const { stage } of about) this.#refuseLocked(stage.name, whenExecuting);
-    }
-    this.#now = configure(step.before, this.#now.wiring, this.#now);
+    const next = configure(step.before, this.#now.wiring, this.#now);
+    this.#refuseTouched(next, this.#now, whenExecuting);
+    this.#now = next;
     this.#steps.pop();
     for (const { kind, target } of step.records.toReversed()) this.#tell("mutation.undone", { kind, target });
     return step.records;
@@ -185,6 +182,7 @@ export class Changes {
     const next = configure(blueprint, at.wiring, at);
     const findings = newErrors(next, at);
     if (findings.length) throw wrong(mutation.kind, findings, placed);
+    this.#refuseTouched(next, at, whenExecuting);
     const record = { ...told, timestamp: new Date(this.#stays.clock.now()).toISOString() };
     this.#draft = { at: next, records: [...records, record] };
     return { success: true, message, record };
@@ -201,6 +199,12 @@ export class Changes {
 
   #nameOf(stage: StageId): string {
     return placeOf(stage, (this.#draft?.at ?? this.#now).places).stage.name;
+  }
+
+  /** For stages that are locked and would work otherwise by the next configuration than by this one. */
+  #refuseTouched(next: Configuration, at: Configuration, whenExecuting: "refuse" | "defer"): void {
+    const executing = [...this.runs].flatMap((run) => run.executing?.stage.name ?? []);
+    for (const name of [...this.#locked, ...executing]) if (!worksAlike(name, next, at)) this.#refuseLocked(name, whenExecuting);
   }
 
   #refuseLocked(stage: string, whenExecuting: "refuse" | "defer"): void {

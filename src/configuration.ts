@@ -86,6 +86,16 @@ const kept = (now: Blueprint, before: Configuration, bound: BoundStage): BoundSt
   return [...setup, ...loop, ...surface].find(({ stage }) => stage.name === bound.stage.name);
 };
 
+/** Whether the stage works the same by both. Its tools, its model and its hooks are not asked. */
+export const worksAlike = (name: string, a: Configuration, b: Configuration): boolean => {
+  const stageIn = ({ places }: Configuration) => places.find(({ stage }) => stage.name === name)?.stage;
+  return stageIn(a) === stageIn(b) && isDeepStrictEqual(workOf(name, a), workOf(name, b));
+};
+const workOf = (name: string, { plan: { setup, loop, surface } }: Configuration) => {
+  const bound = [...setup, ...loop, ...surface].find(({ stage }) => stage.name === name);
+  return bound && [bound.active, bound.config, bound.strategies];
+};
+
 /** Errors of the one that the other has not. */
 export const newErrors = (now: Configuration, before: Configuration): readonly Finding[] => {
   const keyOf = ({ code, path, message }: Finding): string => JSON.stringify([code, path, message]);

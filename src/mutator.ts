@@ -103,7 +103,7 @@ export class PipelineMutator {
     const { metadata, ...document } = this.#changes.document;
     return EnvironmentManifest.fromJSON({ ...document, metadata: description === undefined ? metadata : { ...metadata, description } });
   }
-  /** Stages, model and pipeline settings become those of the snapshot. Tools, hooks and stages of the host's stay. */
+  /** Stages, model and pipeline settings become those of the snapshot. Tools, hooks and stages of the host's stay. Refused as a whole for one stage that is locked. */
   restore(snapshot: EnvironmentManifest | ManifestDocument): MutationResult {
     const manifest = snapshot instanceof EnvironmentManifest ? snapshot : EnvironmentManifest.fromJSON(snapshot);
     return this.apply({ kind: "restore_snapshot", snapshot: manifest.toJSON() });

@@ -388,6 +388,34 @@ test("a locked stage is not changed; its model, tools and hooks are", async () =
   expectError(() => pipeline.mutator({ whenExecuting: "defer" }).swapStrategy(6, "retry", "no_retry"), locked);
 });
 
+test("a snapshot is refused whole when a locked stage would work otherwise by it", async () => {
+  await using pipeline = agent();
+  const mutator = pipeline.mutator();
+  const first = pipeline.snapshot().toJSON();
+  const withContext = (more: object) => ({
+    ...first,
+    model: { ...first.model, top_k: 1 },
+    stages: first.stages.map((entry) => (entry.name === "context" ? { ...entry, ...more } : entry)),
+  });
+  mutator.lockStage("context");
+  for (const more of [
+    { strategies: { strategy: "hybrid" } },
+    { config: { stateless: true } },
+    { strategy_configs: { compactor: { keep_last: 3 } } },
+    { active: false },
+  ])
+    expectError(() => mutator.restore(withContext(more)), "exec.mutation.locked");
+  assert.deepEqual(pipeline.snapshot().toJSON(), first);
+  mutator.restore(withContext({ model_override: { model: "other" } }));
+  assert.equal(pipeline.snapshot().toJSON().model.top_k, 1, "what leaves the stage as it is may come");
+  mutator.unlockStage("context");
+  mutator.restore(withContext({ strategies: { strategy: "hybrid" } }));
+  mutator.lockStage("context");
+  expectError(() => mutator.undo(), "exec.mutation.locked");
+  expectError(() => mutator.apply({ kind: "register_stage", own: mine("mine"), where: { at: "context" } }), "exec.mutation.locked");
+  assert.equal(entryOf(pipeline, "context").strategies?.strategy, "hybrid");
+});
+
 test("a change is refused for what it makes wrong, not for what was wrong before", async () => {
   const { stages, ...rest } = PipelinePresets.agent().snapshot().toJSON();
   const manifest = { ...rest, stages: stages.map((s) => (s.name === "loop" ? { ...s, config: { max_turns: "x", odd: 1 } } : s)) };
