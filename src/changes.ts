@@ -1,15 +1,16 @@
 /** What changes a pipeline while it serves: mutations with their log and undo, locks, and what the host gives anew. */
 
-import { type Blueprint, type Configuration, configure, newErrors, worksAlike } from "./configuration.ts";
+import { type Blueprint, type Configuration, configure, worksAlike } from "./configuration.ts";
 import { ConfigError, MutationError, PipelineError } from "./contract/errors.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import type { JsonObject } from "./contract/schema.ts";
 import type { Tool } from "./contract/tool.ts";
 import type { Run } from "./engine/run.ts";
 import { placeOf } from "./manifest/artifacts.ts";
-import { stageOf } from "./manifest/mutate.ts";
+import { misfit } from "./manifest/mutate.ts";
 import type { MutationKind, MutationRecord, StageId } from "./manifest/mutation.ts";
-import { change, type Mutation } from "./mutation.ts";
+import { newErrors } from "./manifest/severity.ts";
+import { change, type Mutation, mutationOf } from "./mutation.ts";
 import { providerPool } from "./pool.ts";
 import { inForce, type Parts, renewsProviders, withParts } from "./runtime.ts";
 import { type Environment, type Lasting, wire } from "./services.ts";
@@ -158,7 +159,7 @@ export class Changes {
     const pool = renewsProviders(parts) ? providerPool(env, runtime.keyOf, clock, log) : before.wiring.pool;
     const tools = Object.hasOwn(parts, "tools") ? this.#toolsOf(env, before.wiring.tools.outside) : before.wiring.tools;
     const next = configure(before, wire(runtime, tools, pool, this.#stays), before);
-    const errors = newErrors(next, before);
+    const errors = newErrors(next.findings, before.findings);
     if (errors.length) throw new ConfigError(errors);
     this.#now = next;
     if (pool !== before.wiring.pool) before.wiring.pool.retire();
@@ -174,14 +175,15 @@ export class Changes {
     return toolsOf(env, this.#now.document.tools, this.#stays.log, outside);
   }
 
-  #add(mutation: Mutation, { whenExecuting = "refuse" }: ChangeOptions): MutationResult {
+  #add(given: Mutation, { whenExecuting = "refuse" }: ChangeOptions): MutationResult {
+    const mutation = mutationOf(given);
     const { at, records } = this.#draft ?? { at: this.#now, records: [] };
-    const placed = stageOf(mutation, at.places);
+    const placed = "stage" in mutation ? placeOf(mutation.stage, at.places) : undefined;
     if (placed && LOCKABLE.has(mutation.kind)) this.#refuseLocked(placed.stage.name, whenExecuting);
     const { blueprint, message, ...told } = change(at, mutation);
     const next = configure(blueprint, at.wiring, at);
-    const findings = newErrors(next, at);
-    if (findings.length) throw wrong(mutation.kind, findings, placed);
+    const findings = newErrors(next.findings, at.findings);
+    if (findings.length) throw misfit(mutation.kind, findings, placed ? { stage: placed.stage.name, order: placed.order } : {});
     this.#refuseTouched(next, at, whenExecuting);
     const record = { ...told, timestamp: new Date(this.#stays.clock.now()).toISOString() };
     this.#draft = { at: next, records: [...records, record] };
@@ -214,14 +216,3 @@ export class Changes {
     throw new MutationError(`The stage "${stage}" ${why}.`, { code: "exec.mutation.locked", details: { stage } });
   }
 }
-
-const wrong = (kind: MutationKind, findings: MutationError["findings"], placed: ReturnType<typeof stageOf>): MutationError => {
-  const lines = findings.map((f) => `  ${f.path || "(root)"}: ${f.message}${f.suggestion ? `. Did you mean "${f.suggestion}"?` : ""}`);
-  return new MutationError(
-    `The change ${kind} would make ${findings.length === 1 ? "an error" : `${findings.length} errors`}:\n${lines.join("\n")}`,
-    {
-      findings,
-      details: placed ? { stage: placed.stage.name, order: placed.order } : {},
-    },
-  );
-};

@@ -95,10 +95,3 @@ const workOf = (name: string, { plan: { setup, loop, surface } }: Configuration)
   const bound = [...setup, ...loop, ...surface].find(({ stage }) => stage.name === name);
   return bound && [bound.active, bound.config, bound.strategies];
 };
-
-/** Errors of the one that the other has not. */
-export const newErrors = (now: Configuration, before: Configuration): readonly Finding[] => {
-  const keyOf = ({ code, path, message }: Finding): string => JSON.stringify([code, path, message]);
-  const known = new Set(before.findings.map(keyOf));
-  return now.findings.filter((finding) => finding.severity === "error" && !known.has(keyOf(finding)));
-};

@@ -156,7 +156,7 @@ export class Pipeline implements AsyncDisposable {
     this.mutator().replaceStage(name, stage);
   }
 
-  /** What changes this pipeline while it serves. */
+  /** What changes this pipeline while it serves. Throws `ConfigError` for options that are wrong. */
   mutator(options: ChangeOptions = {}): PipelineMutator {
     return new PipelineMutator(this, options);
   }

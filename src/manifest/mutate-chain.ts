@@ -17,7 +17,7 @@ export const reordered = (scene: Scene, chain: string, order: readonly string[])
   return { target: `${scene.target}.${chain}`, oldValue: before, newValue: order, document: withChain(scene, chain, order) };
 };
 
-export const added = (scene: Scene, chain: string, item: string, config: JsonObject | undefined): Told => {
+export const added = (scene: Scene, chain: string, item: string, config: JsonObject | null = null): Told => {
   const before = chainOf(scene, chain);
   const { [chain]: items = {}, ...others } = scene.entry.strategy_configs ?? {};
   if (config && before.includes(item) && !isDeepStrictEqual(items[item] ?? {}, config))

@@ -1,8 +1,8 @@
 /** What each operation of the mutator makes of the manifest, the plan and the log, and what it refuses. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConfigError, defineStage, fields, Pipeline, PipelineMutator, PipelinePresets } from "geny-executor";
-import { mutate } from "geny-executor/manifest";
+import { ConfigError, defineStage, fields, MUTATIONS, Pipeline, PipelineMutator, PipelinePresets } from "geny-executor";
+import { MUTATION_KINDS, mutate } from "geny-executor/manifest";
 import { callingProvider, expectError, noop } from "./scripted.ts";
 
 const agent = (options: object = {}) => PipelinePresets.agent({ apiKey: "k", tools: [noop], ...options });
@@ -83,13 +83,82 @@ test("what is wrong is refused whole, with every finding and the nearest names",
     [() => mutator.setStageModel(6, { max_tokens: 0 }), /max_tokens/],
     [() => mutator.registerHook(6, "on_entry" as never, () => {}), /on_enter, on_exit, on_error/],
     [() => mutator.unregisterHook(6, "on_enter", "hook_0"), /no hook "hook_0"/],
-    [() => mutator.updateModelConfig({ temperature: 1n as never }), /cannot be written as JSON/],
+    [() => mutator.updateModelConfig({ temperature: 1n as never }), /changes\.temperature: must be JSON, not a bigint/],
   ];
   for (const [act, message] of told) assert.match(expectError(act).message, message);
   assert.equal(expectError(() => mutator.updateStageConfig(16, { max_turns: "x", early_stop_on: 3 })).findings.length, 2);
   assert.doesNotMatch(expectError(() => mutator.updatePipelineConfig({ api_key: "sk-secret" })).message, /sk-secret/);
   assert.deepEqual(pipeline.snapshot().toJSON(), before);
   assert.deepEqual(mutator.getChangeLog(), []);
+});
+
+test("a change has the form of its kind, or is refused with the path and the nearest right key", async () => {
+  await using pipeline = agent();
+  const m = pipeline.mutator();
+  const before = pipeline.snapshot().toJSON();
+  const no = undefined as never;
+  const told: [() => unknown, ...[path: string, suggestion?: string][]][] = [
+    [() => m.setStageActive("evaluate", "false" as never), ["active"]],
+    [() => m.setStageActive("evaluate", no), ["active"]],
+    [() => m.bindToolToStage("tool", no), ["tool"]],
+    [() => m.setStageToolScope("tool", { allowed: "Read" as never }), ["allowed"]],
+    [() => m.setStageToolScope("tool", { allow: ["Read"] } as never), ["allow", "allowed"]],
+    [() => m.setStageToolScope("tool", null as never), ["scope"]],
+    [() => m.setStageModel("api", no), ["model"]],
+    [() => m.setStageModel("api", { max_token: 5, top_k: -1 } as never), ["model.max_token", "max_tokens"], ["model.top_k"]],
+    [() => m.swapStrategy("context", "strategy", no), ["to"]],
+    [() => m.swapStrategy(2, no, no), ["slot"], ["to"]],
+    [() => m.updateModelConfig(null as never), ["changes"]],
+    [() => m.reorderChain("guard", "guards", "iteration" as never), ["order"]],
+    [() => m.registerHook("api", "on_enter", no), ["call"]],
+    [() => m.registerHook("api", "on_entry" as never, () => {}), ["event"]],
+    [() => m.registerStage(no, { after: "api" }), ["own"]],
+    [() => m.registerStage({} as never, { after: "api" }), ["own"]],
+    [() => m.registerStage(mine("beside"), no), ["where"]],
+    [() => m.registerStage(mine("beside"), { behind: "yield" } as never), ["where"]],
+    [() => m.registerStage(mine("beside"), { after: "api", before: "yield" }), ["where"]],
+    [() => m.replaceStage(no, no), ["stage"], ["own"]],
+    [() => m.apply({ kind: "nope", stage: "context" } as never), ["kind"]],
+    [() => m.apply({ kind: "swap_strategi", stage: "context" } as never), ["kind", "swap_strategy"]],
+    [() => m.apply({ kind: "bind_tool", stage: ["tool"], tol: "Read" } as never), ["tol", "tool"], ["stage"], ["tool"]],
+    [() => m.apply(JSON.parse('{ "kind": "update_stage_config", "stage": 16, "changes": { "__proto__": {} } }')), ["changes.__proto__"]],
+    [() => mutate(before, { kind: "nope", stage: 2 } as never), ["kind"]],
+    [() => mutate(before, { kind: "register_hook", stage: 2 } as never), ["kind"]],
+  ];
+  for (const [act, ...expected] of told)
+    assert.deepEqual(
+      expectError(act).findings.map(({ path, suggestion }) => (suggestion === undefined ? [path] : [path, suggestion])),
+      expected,
+      String(act),
+    );
+  for (const nothing of [undefined, null, "swap_strategy", []]) expectError(() => m.apply(nothing as never));
+  const deep = (levels: number): object => (levels ? { a: deep(levels - 1) } : {});
+  const { findings } = expectError(() => m.updatePipelineConfig({ metadata: deep(62) as never }));
+  assert.deepEqual(
+    findings.map(({ code }) => code),
+    ["form.too_deep"],
+    "what would make the document too deep is refused too",
+  );
+  assert.match(expectError(() => m.registerStage(mine("beside"), { after: "yeld" })).message, /Did you mean "yield"/);
+  assert.match(expectError(() => pipeline.mutate(no)).message, /is a function/);
+  assert.deepEqual(pipeline.snapshot().toJSON(), before);
+  assert.deepEqual(m.getChangeLog(), []);
+  assert.deepEqual(Object.keys(MUTATIONS).sort(), [...MUTATION_KINDS].sort());
+});
+
+test("options of a mutator that there are none of are refused by name", async () => {
+  await using pipeline = agent();
+  const pathsOf = (options: object) => {
+    try {
+      pipeline.mutator(options);
+    } catch (error) {
+      return error instanceof ConfigError ? error.findings.map(({ path, suggestion }) => [path, suggestion]) : error;
+    }
+    return [];
+  };
+  assert.deepEqual(pathsOf({ whenExecutng: "defer" }), [["options.whenExecutng", "whenExecuting"]]);
+  assert.deepEqual(pathsOf({ whenExecuting: "defr" }), [["options.whenExecuting", undefined]]);
+  assert.deepEqual(pathsOf({ whenExecuting: "defer" }), []);
 });
 
 test("a closed pipeline is not changed any more", async () => {
@@ -280,7 +349,11 @@ test("a snapshot is restored whole", async () => {
   const bad = { ...first, stages: first.stages.map((s) => (s.name === "persist" ? { ...s, strategies: { frequency: "never" } } : s)) };
   expectError(() => mutator.restore({ ...bad, model: { temperature: 0.4 } }));
   assert.deepEqual(pipeline.snapshot().toJSON(), first, "nothing of a snapshot that is wrong is taken");
-  assert.throws(() => mutator.restore({ ...first, stages: "none" as never }), ConfigError);
+  const { findings } = expectError(() => mutator.restore({ ...first, stages: "none" as never }));
+  assert.deepEqual(
+    findings.map(({ path }) => path),
+    ["snapshot.stages"],
+  );
 });
 
 test("a batch that throws leaves everything as it was; one that does not is one step to undo", async () => {
@@ -457,4 +530,10 @@ test("a document is changed without a pipeline, and the one that was given stays
     document.stages.map((s) => s.order),
     "an entry that was not there stands at its place",
   );
+  const { document: both } = mutate(PipelinePresets.agent().snapshot(), { kind: "set_stage_active", stage: 5, active: false });
+  assert.equal(both.stages[4]?.active, false, "a manifest is a document too");
+  const old = { ...document, stages: document.stages.map((s) => (s.name === "cache" ? { ...s, name: "s05_cache" } : s)) };
+  assert.equal(mutate(old, { kind: "set_stage_active", stage: "cache", active: false }).document.stages.length, 21);
+  for (const wrong of [null, [], { stages: [null] }])
+    assert.throws(() => mutate(wrong as never, { kind: "set_stage_active", stage: 5, active: false }), ConfigError);
 });
