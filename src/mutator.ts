@@ -45,7 +45,7 @@ export class PipelineMutator {
   updateStageConfig(stage: StageId, changes: JsonObject): MutationResult {
     return this.apply({ kind: "update_stage_config", stage, changes });
   }
-  /** Of the strategy that is in the slot; keys that are not named stay. */
+  /** Of the strategy that is in the slot; of a chain, `{ item: changes }`. Keys that are not named stay. */
   updateStrategyConfig(stage: StageId, slot: string, changes: JsonObject): MutationResult {
     return this.apply({ kind: "update_strategy_config", stage, slot, changes });
   }

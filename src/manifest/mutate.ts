@@ -7,7 +7,7 @@ import { PLACES } from "./artifacts.ts";
 import { copyOf } from "./copy.ts";
 import type { EnvironmentManifest } from "./document.ts";
 import { formOf } from "./form.ts";
-import { added, removed, reordered } from "./mutate-chain.ts";
+import { added, itemConfigs, removed, reordered } from "./mutate-chain.ts";
 import { formed, misformed, refusal, under } from "./mutate-form.ts";
 import { boundTool, stageModel, toolScope, unboundTool } from "./mutate-stage.ts";
 import { DOCUMENT_MUTATIONS, type DocumentChange, type DocumentMutation, type MutationKind } from "./mutation.ts";
@@ -74,7 +74,9 @@ const changeOf = (document: ManifestDocument, mutation: DocumentMutation, places
     case "update_stage_config":
       return stageConfig(scene, mutation.changes);
     case "update_strategy_config":
-      return strategyConfig(scene, mutation.slot, mutation.changes);
+      return slotOf(scene, mutation.slot, "one", "many").kind === "one"
+        ? strategyConfig(scene, mutation.slot, mutation.changes)
+        : itemConfigs(scene, mutation.slot, mutation.changes);
     case "reorder_chain":
       return reordered(scene, mutation.chain, mutation.order);
     case "add_to_chain":

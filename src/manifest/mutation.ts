@@ -17,6 +17,7 @@ export type DocumentMutation =
       readonly config?: JsonObject | null;
     }
   | { readonly kind: "update_stage_config"; readonly stage: StageId; readonly changes: JsonObject }
+  /** Of a chain: item → changes. */
   | { readonly kind: "update_strategy_config"; readonly stage: StageId; readonly slot: string; readonly changes: JsonObject }
   | { readonly kind: "update_model_config"; readonly changes: JsonObject }
   | { readonly kind: "update_pipeline_config"; readonly changes: JsonObject }
@@ -90,7 +91,11 @@ const said = (field: Field): Field => ({ ...field, optional: false, default: und
 export const DOCUMENT_MUTATIONS = {
   swap_strategy: fields({ stage, slot, to: text({ about: "a strategy's name" }), config }),
   update_stage_config: fields({ stage, changes }),
-  update_strategy_config: fields({ stage, slot, changes }),
+  update_strategy_config: fields({
+    stage,
+    slot: text({ about: "a slot of the stage, or a chain" }),
+    changes: object({ about: "key → value, of a chain item → key → value; keys that are not named stay" }),
+  }),
   update_model_config: fields({ changes }),
   update_pipeline_config: fields({ changes }),
   set_stage_active: fields({ stage, active: flag({ about: "whether the stage runs" }) }),

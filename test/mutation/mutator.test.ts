@@ -205,6 +205,41 @@ test("chains are reordered, lengthened and shortened; items of one name share a 
   assert.equal(entryOf(pipeline, "guard").strategy_configs?.guards, undefined, "the last of a name takes its config along");
 });
 
+test("the configs of a chain's items are changed item by item, checked, told and taken back", async () => {
+  await using pipeline = agent();
+  const mutator = pipeline.mutator();
+  assert.match(expectError(() => mutator.updateStrategyConfig("guard", "guards", { cost_budget: {} })).message, /add an item first/);
+  mutator.addToChain("guard", "guards", "cost_budget");
+  mutator.addToChain("guard", "guards", "token_budget", { min_remaining_tokens: 5 });
+  const first = pipeline.snapshot().toJSON();
+  const { record } = mutator.updateStrategyConfig("guard", "guards", { cost_budget: { max_cost_usd: 2 } });
+  assert.deepEqual(
+    [record.kind, record.target, record.oldValue, record.newValue],
+    ["update_strategy_config", "stage:4.guards", { cost_budget: { max_cost_usd: null } }, { cost_budget: { max_cost_usd: 2 } }],
+  );
+  assert.deepEqual(describedAs(pipeline, "guard")?.strategies[0]?.configs.cost_budget, { max_cost_usd: 2 });
+  assert.deepEqual(entryOf(pipeline, "guard").strategy_configs?.guards?.token_budget, { min_remaining_tokens: 5 }, "the other one stays");
+  mutator.updateStrategyConfig("guard", "guards", { cost_budget: {} });
+  mutator.undo();
+  const told: [object, string, string?][] = [
+    [{ cost_budgt: {} }, "changes.cost_budgt", "cost_budget"],
+    [{ cost_budget: 2 }, "changes.cost_budget"],
+    [{ cost_budget: { max_cost_us: 2 } }, "stages[3].strategy_configs.guards.cost_budget.max_cost_us", "max_cost_usd"],
+    [{ cost_budget: { max_cost_usd: "2" } }, "stages[3].strategy_configs.guards.cost_budget.max_cost_usd"],
+  ];
+  for (const [changes, path, suggestion] of told) {
+    const { findings } = expectError(() => mutator.updateStrategyConfig("guard", "guards", changes as never));
+    assert.deepEqual(
+      findings.map((found) => [found.path, found.suggestion]),
+      [[path, suggestion]],
+    );
+  }
+  expectError(() => mutator.updateStrategyConfig("guard", "guards", {}));
+  assert.match(expectError(() => mutator.updateStrategyConfig("guard", "guard", {})).message, /no slot or chain.*Did you mean "guards"\?$/);
+  mutator.undo();
+  assert.deepEqual(pipeline.snapshot().toJSON(), first);
+});
+
 test("tools are bound, unbound and scoped, and a stage that runs none says so", async () => {
   await using pipeline = agent();
   const mutator = pipeline.mutator();

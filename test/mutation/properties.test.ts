@@ -41,6 +41,12 @@ const mutationOf = (n: number): fc.Arbitrary<Mutation> => {
       : [
           fc.record({ kind: fc.constant("add_to_chain" as const), stage: id, chain: fc.constant(slot), item: name, config: own }),
           fc.record({ kind: fc.constant("add_to_chain" as const), stage: id, chain: fc.constant(slot), item: name }),
+          fc.record({
+            kind: fc.constant("update_strategy_config" as const),
+            stage: id,
+            slot: fc.constant(slot),
+            changes: fc.dictionary(name, own, { maxKeys: 2 }),
+          }),
           fc.record({ kind: fc.constant("remove_from_chain" as const), stage: id, chain: fc.constant(slot), item: name }),
           fc.record({
             kind: fc.constant("reorder_chain" as const),
