@@ -7,6 +7,7 @@ import {
   type Field,
   type Fields,
   MODEL,
+  MUTATIONS,
   PIPELINE_SETTINGS,
   STATE,
   snake,
@@ -146,6 +147,14 @@ const findings = (): string => {
   return `${HEAD}# Findings\n\nWhat \`validateManifest\`, \`ConfigError\` and \`pipeline.findings\` tell: \`{ severity, code, path, message, suggestion }\`.\n\n${table(["code", "severity", "what it means"], rows)}\n`;
 };
 
+const mutations = (): string => {
+  const rows = Object.entries(MUTATIONS).map(([kind, form]) => [
+    `\`${kind}\``,
+    (Object.entries(form.shape) as [string, Field][]).map(([key, f]) => `\`${key}\`${f.optional ? "?" : ""}: ${f.about}`).join("; "),
+  ]);
+  return `${HEAD}# Mutations\n\nWhat \`mutator.apply\` takes: \`{ kind, … }\` with these keys and no other. A key with "?" may be left out.\n\n${table(["kind", "keys"], rows)}\n`;
+};
+
 const state = (): string => {
   const rows = Object.entries(STATE).map(([key, k]) => [
     `\`${key}\``,
@@ -164,6 +173,7 @@ export const reference = (): Record<string, string> => ({
   "events.md": events(),
   "errors.md": errors(),
   "findings.md": findings(),
+  "mutations.md": mutations(),
   "state.md": state(),
   "conformance.md": conformancePage(HEAD),
 });

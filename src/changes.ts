@@ -1,15 +1,16 @@
 /** What changes a pipeline while it serves: mutations with their log and undo, locks, and what the host gives anew. */
 
-import { type Blueprint, type Configuration, configure, newErrors } from "./configuration.ts";
-import { ConfigError, MutationError } from "./contract/errors.ts";
+import { type Blueprint, type Configuration, configure, worksAlike } from "./configuration.ts";
+import { ConfigError, MutationError, PipelineError } from "./contract/errors.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import type { JsonObject } from "./contract/schema.ts";
 import type { Tool } from "./contract/tool.ts";
 import type { Run } from "./engine/run.ts";
 import { placeOf } from "./manifest/artifacts.ts";
-import { stageOf } from "./manifest/mutate.ts";
+import { misfit } from "./manifest/mutate.ts";
 import type { MutationKind, MutationRecord, StageId } from "./manifest/mutation.ts";
-import { change, type Mutation } from "./mutation.ts";
+import { newErrors } from "./manifest/severity.ts";
+import { change, type Mutation, mutationOf } from "./mutation.ts";
 import { providerPool } from "./pool.ts";
 import { inForce, type Parts, partsBy, renewsProviders, withParts } from "./runtime.ts";
 import { type Environment, type Lasting, wire } from "./services.ts";
@@ -33,7 +34,7 @@ interface Step {
 }
 /** So many steps can be undone. */
 const STEPS = 1000;
-/** These change how a stage works; the others may come while it is locked. */
+/** These are about how a stage works: they are refused while it is locked, also when they would change nothing. */
 const LOCKABLE: ReadonlySet<MutationKind> = new Set<MutationKind>([
   "swap_strategy",
   "update_stage_config",
@@ -54,6 +55,7 @@ export class Changes {
   #steps: Step[] = [];
   #locked = new Set<string>();
   #hooks = 0;
+  #closed = false;
   /** Inside a batch: what it has come to. Runs see nothing of it. */
   #draft: { readonly at: Configuration; readonly records: readonly MutationRecord[] } | undefined;
 
@@ -80,6 +82,15 @@ export class Changes {
     return (this.#draft?.at ?? this.#now).document;
   }
 
+  /** Nothing is changed any more. */
+  close(): void {
+    this.#closed = true;
+  }
+  /** Throws `exec.pipeline.not_initialized` for a pipeline that is closed. */
+  assertOpen(): void {
+    if (this.#closed) throw new PipelineError("The pipeline is closed: make a new one.");
+  }
+
   /**
    * Makes one change, or none: throws `exec.mutation.invalid` with every finding, or `exec.mutation.locked`. Runs take it up between two passes,
    * or when they begin.
@@ -90,6 +101,7 @@ export class Changes {
 
   /** All that `act` changes, at once when it is done; nothing of it when it throws. `act` may not be asynchronous. */
   batch<T>(act: () => T): T {
+    this.assertOpen();
     const outer = this.#draft;
     const locked = new Set(this.#locked);
     this.#draft = outer ?? { at: this.#now, records: [] };
@@ -112,15 +124,13 @@ export class Changes {
 
   /** Takes back the last change, or batch. Gives its records; none when there is nothing to undo. Throws `exec.mutation.locked`. */
   undo({ whenExecuting = "refuse" }: ChangeOptions = {}): readonly MutationRecord[] {
+    this.assertOpen();
     if (this.#draft) throw new MutationError("A batch cannot undo: throw, and nothing of it stays.");
     const step = this.#steps.at(-1);
     if (!step) return [];
-    for (const { kind, target } of step.records) {
-      const order = Number(/^stage:(\d+)/.exec(target)?.[1]);
-      const about = LOCKABLE.has(kind) ? this.#now.places.filter((placed) => placed.order === order) : [];
-      for (const { stage } of about) this.#refuseLocked(stage.name, whenExecuting);
-    }
-    this.#now = configure(step.before, this.#now.wiring, this.#now);
+    const next = configure(step.before, this.#now.wiring, this.#now);
+    this.#refuseTouched(next, this.#now, whenExecuting);
+    this.#now = next;
     this.#steps.pop();
     for (const { kind, target } of step.records.toReversed()) this.#tell("mutation.undone", { kind, target });
     return step.records;
@@ -140,6 +150,7 @@ export class Changes {
 
   /** Takes parts of the host anew. Throws `ConfigError`, and then nothing is changed. */
   rewire(layer: "attached" | "refreshed", parts: Parts): void {
+    this.assertOpen();
     if (this.#draft) throw new MutationError("A batch changes the manifest: give parts of the host before it, or after.");
     const before = this.#now;
     const runtime = withParts(before.wiring.runtime, layer, parts, before.primary.name);
@@ -148,7 +159,7 @@ export class Changes {
     const pool = renewsProviders(parts) ? providerPool(env, runtime.keyOf, clock, log) : before.wiring.pool;
     const tools = Object.hasOwn(parts, "tools") ? this.#toolsOf(env, before.wiring.tools.outside) : before.wiring.tools;
     const next = configure(before, wire(runtime, tools, pool, this.#stays), before);
-    const errors = newErrors(next, before);
+    const errors = newErrors(next.findings, before.findings);
     if (errors.length) throw new ConfigError(errors);
     this.#now = next;
     if (pool !== before.wiring.pool) before.wiring.pool.retire();
@@ -168,14 +179,16 @@ export class Changes {
     return toolsOf(env, this.#now.document.tools, this.#stays.log, outside);
   }
 
-  #add(mutation: Mutation, { whenExecuting = "refuse" }: ChangeOptions): MutationResult {
+  #add(given: Mutation, { whenExecuting = "refuse" }: ChangeOptions): MutationResult {
+    const mutation = mutationOf(given);
     const { at, records } = this.#draft ?? { at: this.#now, records: [] };
-    const placed = stageOf(mutation, at.places);
+    const placed = "stage" in mutation ? placeOf(mutation.stage, at.places) : undefined;
     if (placed && LOCKABLE.has(mutation.kind)) this.#refuseLocked(placed.stage.name, whenExecuting);
     const { blueprint, message, ...told } = change(at, mutation);
     const next = configure(blueprint, at.wiring, at);
-    const findings = newErrors(next, at);
-    if (findings.length) throw wrong(mutation.kind, findings, placed);
+    const findings = newErrors(next.findings, at.findings);
+    if (findings.length) throw misfit(mutation.kind, findings, placed ? { stage: placed.stage.name, order: placed.order } : {});
+    this.#refuseTouched(next, at, whenExecuting);
     const record = { ...told, timestamp: new Date(this.#stays.clock.now()).toISOString() };
     this.#draft = { at: next, records: [...records, record] };
     return { success: true, message, record };
@@ -194,6 +207,12 @@ export class Changes {
     return placeOf(stage, (this.#draft?.at ?? this.#now).places).stage.name;
   }
 
+  /** For stages that are locked and would work otherwise by the next configuration than by this one. */
+  #refuseTouched(next: Configuration, at: Configuration, whenExecuting: "refuse" | "defer"): void {
+    const executing = [...this.runs].flatMap((run) => run.executing?.stage.name ?? []);
+    for (const name of [...this.#locked, ...executing]) if (!worksAlike(name, next, at)) this.#refuseLocked(name, whenExecuting);
+  }
+
   #refuseLocked(stage: string, whenExecuting: "refuse" | "defer"): void {
     const executing = whenExecuting === "refuse" && [...this.runs].some((run) => run.executing?.stage.name === stage);
     if (!executing && !this.#locked.has(stage)) return;
@@ -201,14 +220,3 @@ export class Changes {
     throw new MutationError(`The stage "${stage}" ${why}.`, { code: "exec.mutation.locked", details: { stage } });
   }
 }
-
-const wrong = (kind: MutationKind, findings: MutationError["findings"], placed: ReturnType<typeof stageOf>): MutationError => {
-  const lines = findings.map((f) => `  ${f.path || "(root)"}: ${f.message}${f.suggestion ? `. Did you mean "${f.suggestion}"?` : ""}`);
-  return new MutationError(
-    `The change ${kind} would make ${findings.length === 1 ? "an error" : `${findings.length} errors`}:\n${lines.join("\n")}`,
-    {
-      findings,
-      details: placed ? { stage: placed.stage.name, order: placed.order } : {},
-    },
-  );
-};

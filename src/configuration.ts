@@ -86,9 +86,12 @@ const kept = (now: Blueprint, before: Configuration, bound: BoundStage): BoundSt
   return [...setup, ...loop, ...surface].find(({ stage }) => stage.name === bound.stage.name);
 };
 
-/** Errors of the one that the other has not. */
-export const newErrors = (now: Configuration, before: Configuration): readonly Finding[] => {
-  const keyOf = ({ code, path, message }: Finding): string => JSON.stringify([code, path, message]);
-  const known = new Set(before.findings.map(keyOf));
-  return now.findings.filter((finding) => finding.severity === "error" && !known.has(keyOf(finding)));
+/** Whether the stage works the same by both. Its tools, its model and its hooks are not asked. */
+export const worksAlike = (name: string, a: Configuration, b: Configuration): boolean => {
+  const stageIn = ({ places }: Configuration) => places.find(({ stage }) => stage.name === name)?.stage;
+  return stageIn(a) === stageIn(b) && isDeepStrictEqual(workOf(name, a), workOf(name, b));
+};
+const workOf = (name: string, { plan: { setup, loop, surface } }: Configuration) => {
+  const bound = [...setup, ...loop, ...surface].find(({ stage }) => stage.name === name);
+  return bound && [bound.active, bound.config, bound.strategies];
 };

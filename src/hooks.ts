@@ -1,5 +1,4 @@
 /** Functions that a host has called when a stage is entered, is left, or fails. A stage with hooks is another stage around it. */
-import { MutationError } from "./contract/errors.ts";
 import type { Logger } from "./contract/services.ts";
 import { Broken, type Stage, type StageContext } from "./contract/stage.ts";
 import type { State } from "./contract/state.ts";
@@ -28,13 +27,6 @@ export interface Hook {
   readonly event: HookEvent;
   readonly call: HookFunction;
 }
-
-/** Throws `exec.mutation.invalid` for any other word. */
-export const hookEvent = (event: string): HookEvent => {
-  const found = HOOK_EVENTS.find((known) => known === event);
-  if (found) return found;
-  throw new MutationError(`"${event}" is no event of a hook: use ${HOOK_EVENTS.join(", ")}.`, { details: { event } });
-};
 
 /** The stage, with its hooks called around it; itself when there are none. */
 export const hooked = (stage: Stage, hooks: readonly Hook[], log: Logger): Stage => {

@@ -126,7 +126,7 @@ export { MODEL, PIPELINE_SETTINGS } from "./manifest/settings.ts";
 export { type ValidateOptions, validateManifest } from "./manifest/validate.ts";
 export { MCPManager, type MCPServerConfig } from "./mcp/index.ts";
 export type { MemoryParts } from "./memory-parts.ts";
-export type { Mutation } from "./mutation.ts";
+export { MUTATIONS, type Mutation } from "./mutation.ts";
 export { PipelineMutator } from "./mutator.ts";
 export { ModelOverrides } from "./options.ts";
 export type { OutputSchema } from "./output.ts";

@@ -49,7 +49,6 @@ export class Pipeline implements AsyncDisposable {
   readonly #found: readonly Finding[];
   readonly #running = new Set<AbortController>();
   #outside: Outside | undefined;
-  #closed = false;
 
   /**
    * Throws `ConfigError` with all findings. Missing credentials are no error here; they are one at first use. `connecting`: MCP servers are going
@@ -165,7 +164,7 @@ export class Pipeline implements AsyncDisposable {
     this.mutator().replaceStage(name, stage);
   }
 
-  /** What changes this pipeline while it serves. */
+  /** What changes this pipeline while it serves. Throws `ConfigError` for options that are wrong. */
   mutator(options: ChangeOptions = {}): PipelineMutator {
     return new PipelineMutator(this, options);
   }
@@ -237,7 +236,7 @@ export class Pipeline implements AsyncDisposable {
 
   /** Cancels what runs, ends the streams, disconnects MCP servers, stops tool providers and closes the providers. Safe to call twice. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.changes.close();
     for (const run of this.#running)
       run.abort(new PipelineError("The run was cancelled: the pipeline was closed.", { code: "exec.pipeline.cancelled" }));
     this.#bus.close();
@@ -249,7 +248,7 @@ export class Pipeline implements AsyncDisposable {
   }
 
   async #turn(input: unknown, options: RunOptions, runId: string): Promise<RunResult> {
-    if (this.#closed) throw new PipelineError("The pipeline is closed: make a new one.");
+    this.changes.assertOpen();
     checkRun({ ...options });
     const { clock } = this.changes.now.services;
     const { maxTurnMs = this.#options.maxTurnMs } = options;

@@ -88,7 +88,11 @@ export const ERRORS = {
   "exec.tool.crashed": { category: null, recoverable: false, about: "The tool threw." },
   "exec.tool.transport": { category: null, recoverable: false, about: "The tool's server could not be reached." },
   "exec.tool.timeout": { category: null, recoverable: false, about: "The tool did not end within its time.", own: true },
-  "exec.mutation.invalid": { category: null, recoverable: false, about: "The change names something that does not exist." },
+  "exec.mutation.invalid": {
+    category: null,
+    recoverable: false,
+    about: "The change is not of its kind's form, names something that does not exist, or would make an error.",
+  },
   "exec.mutation.locked": { category: null, recoverable: true, about: "The stage is executing; try at the next boundary." },
   "exec.mcp.connect_failed": { category: null, recoverable: false, about: "The MCP server could not be started or reached." },
   "exec.mcp.initialize_failed": { category: null, recoverable: false, about: "The MCP server refused the handshake." },
@@ -224,7 +228,7 @@ export class ToolExecutionError extends GenyExecutorError {
 /** A change of a live pipeline that cannot be made: nothing of it was. `details` has the `stage`, its `order` and the `slot`, where there are. */
 export class MutationError extends GenyExecutorError {
   override name = "MutationError";
-  /** What the change would have made wrong. Empty when the message says all. */
+  /** What is wrong in the change, or would have been by it: paths in the one or in the document. Empty when the message says all. */
   readonly findings: readonly Finding[];
   constructor(message: string, { findings = [], ...options }: ErrorOptions & { findings?: readonly Finding[] } = {}) {
     super(message, { code: "exec.mutation.invalid", ...options });

@@ -122,6 +122,7 @@ export const FINDINGS = {
     about: "A key of a stage's config, the model or the pipeline that is not known. It is kept.",
   },
   "config.invalid": { severity: "active", about: "A value of a stage's config, the model or the pipeline that is wrong.", own: true },
+  "mutation.unknown": { severity: "error", about: "No change is of that kind, or one of its kind has no such key.", own: true },
   "option.unknown": { severity: "error", about: "No option in code has that name.", own: true },
   "provider.unknown": { severity: "error", about: "No provider has that name.", own: true },
   "provider.contradicts": {

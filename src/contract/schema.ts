@@ -10,7 +10,7 @@ export type JsonObject = { readonly [key: string]: Json };
 
 declare const io: unique symbol;
 
-export type FieldKind = "string" | "integer" | "number" | "boolean" | "select" | "array" | "object" | "json";
+export type FieldKind = "string" | "integer" | "number" | "boolean" | "select" | "array" | "object" | "json" | "custom";
 
 /** One field. `In` is what a manifest may write, `Out` what the code gets. Opaque, so that declaration files stay small. */
 export interface Field<In = any, Out = any, Optional extends boolean = boolean> {
@@ -161,6 +161,10 @@ export const json = <const O extends Options<Json>>(o: O): FieldOf<Json, O> =>
 export const object = <const O extends Options<JsonObject>>(o: O): FieldOf<JsonObject, O> =>
   make("object", () => v.pipe(plainObject, v.custom<JsonObject>(isJson, "must be JSON")), o);
 
+/** What no other word says, a function too: whatever `is` takes. `about` ends the sentence "must be …". */
+export const custom = <T, const O extends Options<NoInfer<T>>>(is: (value: unknown) => value is T, o: O): FieldOf<T, O> =>
+  make("custom", () => v.custom<T>(is, `must be ${o.about}`), o);
+
 const isPlain = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
 const plainObject = v.custom<any>(isPlain, "must be an object");
 const isJson = (value: unknown): boolean => {
@@ -244,7 +248,7 @@ const scalar = {
 export const fieldSchema = (name: string, field: Field): JsonObject => {
   const numeric = field.kind === "integer" || field.kind === "number";
   const [min, max] = numeric ? ["minimum", "maximum"] : field.kind === "array" ? ["minItems", "maxItems"] : ["minLength", "maxLength"];
-  const type = field.kind === "json" ? undefined : scalar[field.kind];
+  const type = field.kind === "json" || field.kind === "custom" ? undefined : scalar[field.kind];
   return {
     ...(type === undefined ? {} : { type: field.default === null ? [type, "null"] : type }),
     ...(name ? { title: title(name) } : {}),

@@ -55,16 +55,12 @@ export const place = (layout: Layout): Placed[] => {
   );
 };
 
-/** Where a host's stage goes: beside a stage, or in its place. A stage is named, or numbered from 1 to 21. */
+/** Where a host's stage goes: beside a stage, or in its place. A stage is given by its order or its name. */
 export type Place = { readonly after: string | number } | { readonly before: string | number } | { readonly at: string | number };
 
-/** The places with one more stage, or with one replaced. Throws `MutationError` when there is no such place. */
-export const insert = (places: readonly Placed[], stage: Stage, where: Place): Placed[] => {
-  const [how, target] = Object.entries(where)[0] as ["after" | "before" | "at", string | number];
-  const at = places.findIndex((p) => (typeof target === "number" ? p.order === target && !p.own : p.stage.name === target));
-  const found = places[at];
-  if (!found)
-    throw new MutationError(`There is no stage ${JSON.stringify(target)} to put "${stage.name}" ${how}.`, { details: { target } });
+/** The places with one more stage, or with one replaced. Throws `MutationError` when there is a stage of that name. */
+export const insert = (places: readonly Placed[], stage: Stage, how: "after" | "before" | "at", found: Placed): Placed[] => {
+  const at = places.indexOf(found);
   const other = places.find((p, i) => p.stage.name === stage.name && !(how === "at" && i === at));
   if (other) throw new MutationError(`A stage named "${stage.name}" stands already at ${other.order}.`, { details: { name: stage.name } });
   const renamed = how === "at" && stage.name !== found.stage.name;

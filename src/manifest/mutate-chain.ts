@@ -1,7 +1,9 @@
 /** Changes of a stage's chain. */
 import { isDeepStrictEqual } from "node:util";
-import type { JsonObject } from "../contract/schema.ts";
-import { type Scene, slotOf, type Told } from "./scene.ts";
+import { check, fields, type JsonObject, object } from "../contract/schema.ts";
+import { objectOf } from "./json.ts";
+import { misformed, told } from "./mutate-form.ts";
+import { effective, type Scene, slotOf, type Told } from "./scene.ts";
 
 const chainOf = (scene: Scene, chain: string): readonly string[] => {
   const { default: usual } = slotOf(scene, chain, "many");
@@ -17,7 +19,7 @@ export const reordered = (scene: Scene, chain: string, order: readonly string[])
   return { target: `${scene.target}.${chain}`, oldValue: before, newValue: order, document: withChain(scene, chain, order) };
 };
 
-export const added = (scene: Scene, chain: string, item: string, config: JsonObject | undefined): Told => {
+export const added = (scene: Scene, chain: string, item: string, config: JsonObject | null = null): Told => {
   const before = chainOf(scene, chain);
   const { [chain]: items = {}, ...others } = scene.entry.strategy_configs ?? {};
   if (config && before.includes(item) && !isDeepStrictEqual(items[item] ?? {}, config))
@@ -41,6 +43,26 @@ export const removed = (scene: Scene, chain: string, item: string): Told => {
   const kept = names.includes(item) ? items : rest;
   const configs = Object.keys(kept).length ? { ...others, [chain]: kept } : others;
   return { target: `${scene.target}.${chain}`, oldValue: item, newValue: null, document: withChain(scene, chain, names, configs) };
+};
+
+/** Of each item that is named; keys that are not named stay. */
+export const itemConfigs = (scene: Scene, chain: string, changes: JsonObject): Told => {
+  const { strategies } = slotOf(scene, chain, "many");
+  const names = chainOf(scene, chain);
+  if (names.length === 0) scene.refuse(`has nothing in its chain "${chain}": add an item first`, chain);
+  const items = fields(Object.fromEntries(names.map((name) => [name, object({ about: "an item's config", default: {} })])));
+  const { value, problems } = check(items, changes);
+  if (problems.length) throw misformed("update_strategy_config", told(problems, "changes"));
+  const named = Object.keys(changes);
+  if (named.length === 0) scene.refuse(`has in its chain "${chain}" ${listed(names)}: say what is to change of which item`, chain);
+  const before = scene.entry.strategy_configs?.[chain] ?? {};
+  const configs = Object.fromEntries(named.map((name) => [name, { ...objectOf(before[name]), ...value[name] }]));
+  return {
+    target: `${scene.target}.${chain}`,
+    oldValue: Object.fromEntries(named.map((name) => [name, effective(strategies[name]?.config, objectOf(before[name]))])),
+    newValue: changes,
+    document: scene.with({ ...scene.entry, strategy_configs: { ...scene.entry.strategy_configs, [chain]: { ...before, ...configs } } }),
+  };
 };
 
 const listed = (names: readonly string[]): string => names.join(", ") || "nothing";

@@ -1,6 +1,7 @@
 /** Changes of what one stage may use: its tools, its model. */
 import type { ModelSettings, ToolBinding } from "../contract/manifest.ts";
-import { check, type JsonObject } from "../contract/schema.ts";
+import { check } from "../contract/schema.ts";
+import { misformed, told } from "./mutate-form.ts";
 import type { Scene, Told } from "./scene.ts";
 import { MODEL } from "./settings.ts";
 
@@ -33,7 +34,7 @@ export const unboundTool = (scene: Scene, tool: string): Told => {
   return withBinding(scene, { allowed: withoutName(allowed, tool), blocked: withName(blocked, tool) }, null, tool);
 };
 
-export const toolScope = (scene: Scene, allowed: readonly string[] | null, blocked: readonly string[] | null): Told => {
+export const toolScope = (scene: Scene, allowed: readonly string[] | null = null, blocked: readonly string[] | null = null): Told => {
   const { allowed: oldAllowed, blocked: oldBlocked } = bindingOf(scene);
   const scope = { allowed: sorted(allowed), blocked: sorted(blocked) };
   return withBinding(scene, scope, { allowed: oldAllowed, blocked: oldBlocked }, scope);
@@ -42,7 +43,8 @@ const sorted = (names: readonly string[] | null) => names && [...new Set(names)]
 
 export const stageModel = (scene: Scene, model: Partial<ModelSettings> | null): Told => {
   const { entry, placed, document } = scene;
-  if (model !== null) refuseWrong(scene, model);
+  const { problems } = check(MODEL, model);
+  if (problems.length) throw misformed("set_stage_model", told(problems, "model"));
   const usual = check(MODEL, document.model).value.model;
   const idOf = (override: Partial<ModelSettings> | null | undefined) => (override ? (override.model ?? usual) : null);
   return {
@@ -52,14 +54,4 @@ export const stageModel = (scene: Scene, model: Partial<ModelSettings> | null): 
     document: scene.with({ ...entry, model_override: model }),
     message: placed.stage.supportsModelOverride ? "" : `The stage "${placed.stage.name}" asks no model: its override does nothing.`,
   };
-};
-
-const refuseWrong = ({ refuse }: Scene, model: Partial<ModelSettings>): void => {
-  const { problems } = check(MODEL, model as JsonObject);
-  if (problems.length === 0) return;
-  const told = problems.map(({ path, message, suggestion }) => {
-    const near = suggestion ? `. Did you mean "${suggestion}"?` : "";
-    return `${["model_override", ...path].join(".")} ${message}${near}`;
-  });
-  refuse(`cannot take that model: ${told.join("; ")}`);
 };

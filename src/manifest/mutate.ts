@@ -1,32 +1,59 @@
 /** A change of a manifest: one document in, another out, and what is told of it. Nothing is ever changed in place. */
-import { MutationError } from "../contract/errors.ts";
+import { ConfigError, type Finding, type MutationError } from "../contract/errors.ts";
 import type { ManifestDocument } from "../contract/manifest.ts";
-import { asJson } from "../contract/message.ts";
-import { check, type Fields, type Json, type JsonObject } from "../contract/schema.ts";
+import type { Fields, Json, JsonObject } from "../contract/schema.ts";
 import type { Placed } from "../engine/plan.ts";
-import { PLACES, placeOf } from "./artifacts.ts";
-import { added, removed, reordered } from "./mutate-chain.ts";
+import { PLACES } from "./artifacts.ts";
+import { copyOf } from "./copy.ts";
+import type { EnvironmentManifest } from "./document.ts";
+import { formOf } from "./form.ts";
+import { added, itemConfigs, removed, reordered } from "./mutate-chain.ts";
+import { formed, misformed, refusal, under } from "./mutate-form.ts";
 import { boundTool, stageModel, toolScope, unboundTool } from "./mutate-stage.ts";
-import type { DocumentChange, DocumentMutation, MutationKind } from "./mutation.ts";
-import { type Scene, sceneOf, slotOf, type Told } from "./scene.ts";
+import { DOCUMENT_MUTATIONS, type DocumentChange, type DocumentMutation, type MutationKind } from "./mutation.ts";
+import { named } from "./names.ts";
+import { read } from "./read.ts";
+import { effective, type Scene, sceneOf, slotOf, type Told } from "./scene.ts";
 import { MODEL, PIPELINE_SETTINGS } from "./settings.ts";
+import { newErrors } from "./severity.ts";
 
 /**
- * What the mutation makes of a document. Throws `exec.mutation.invalid`, with the nearest right name, for a stage, slot or chain that does not
- * exist or is not active. Whether names of strategies and configs are right is for `compile` and `settingsOf` to say of the new document.
+ * What the mutation makes of a manifest, or of its plain JSON. Throws `exec.mutation.invalid` for what is no mutation, and, with the nearest right
+ * name, for a stage, slot or chain that does not exist or is not active; `ConfigError` for a document of the wrong form. Whether names of strategies
+ * and configs are right is for `validateManifest` to say of the new document.
  */
-export const mutate = (document: ManifestDocument, mutation: DocumentMutation, places: readonly Placed[] = PLACES): DocumentChange => {
-  const given = copyOf(mutation);
-  const change = changeOf(document, given, places);
-  return { kind: given.kind, message: "", ...change };
+export const mutate = (
+  document: EnvironmentManifest | ManifestDocument,
+  mutation: DocumentMutation,
+  places: readonly Placed[] = PLACES,
+): DocumentChange => {
+  const wrong = formErrors(document);
+  if (wrong.length) throw new ConfigError(wrong);
+  const given = copyOf(document) as ManifestDocument;
+  return changed({ ...given, stages: given.stages ?? [] }, formed(mutation, DOCUMENT_MUTATIONS), places);
 };
 
-/** The stage that a mutation is about, where there is one. Throws as `mutate` does for one that does not exist. */
-export const stageOf = (
-  mutation: { readonly kind: MutationKind; readonly stage?: unknown },
-  places: readonly Placed[],
-): Placed | undefined =>
-  typeof mutation.stage === "string" || typeof mutation.stage === "number" ? placeOf(mutation.stage, places) : undefined;
+/** The same of a document and a mutation that have the right form. */
+export const changed = (document: ManifestDocument, mutation: DocumentMutation, places: readonly Placed[]): DocumentChange => {
+  const change = { kind: mutation.kind, message: "", ...changeOf(document, mutation, places) };
+  const wrong = formErrors(change.document);
+  const findings = wrong.length ? newErrors(wrong, formErrors(document)) : [];
+  if (findings.length) throw misfit(mutation.kind, findings);
+  return change;
+};
+
+/** `exec.mutation.invalid` for a change that would make these errors. */
+export const misfit = (kind: MutationKind, findings: readonly Finding[], details = {}): MutationError =>
+  refusal(`The change ${kind} would make ${findings.length === 1 ? "an error" : `${findings.length} errors`}`, findings, details);
+
+const formErrors = (document: unknown): readonly Finding[] => {
+  try {
+    return formOf(copyOf(document)).filter(({ severity }) => severity === "error");
+  } catch (error) {
+    if (error instanceof ConfigError) return error.findings;
+    throw error;
+  }
+};
 
 const changeOf = (document: ManifestDocument, mutation: DocumentMutation, places: readonly Placed[]): Told => {
   switch (mutation.kind) {
@@ -47,7 +74,9 @@ const changeOf = (document: ManifestDocument, mutation: DocumentMutation, places
     case "update_stage_config":
       return stageConfig(scene, mutation.changes);
     case "update_strategy_config":
-      return strategyConfig(scene, mutation.slot, mutation.changes);
+      return slotOf(scene, mutation.slot, "one", "many").kind === "one"
+        ? strategyConfig(scene, mutation.slot, mutation.changes)
+        : itemConfigs(scene, mutation.slot, mutation.changes);
     case "reorder_chain":
       return reordered(scene, mutation.chain, mutation.order);
     case "add_to_chain":
@@ -65,21 +94,11 @@ const changeOf = (document: ManifestDocument, mutation: DocumentMutation, places
   }
 };
 
-const copyOf = (mutation: DocumentMutation): DocumentMutation => {
-  try {
-    return asJson(mutation) as DocumentMutation;
-  } catch (cause) {
-    throw new MutationError(`The change ${mutation.kind} cannot be written as JSON.`, { cause });
-  }
-};
-
-/** What is in force: defaults filled in, and unknown keys that a file has. */
-const effective = (shape: Fields, given: JsonObject = {}): JsonObject => ({ ...given, ...(check(shape, given).value as JsonObject) });
 /** The values in force of some keys. */
 const picked = (all: JsonObject, keys: JsonObject): JsonObject =>
   Object.fromEntries(Object.keys(keys).flatMap((key): [string, Json][] => (Object.hasOwn(all, key) ? [[key, all[key] ?? null]] : [])));
 
-const swapped = (scene: Scene, slot: string, to: string, config: JsonObject | undefined): Told => {
+const swapped = (scene: Scene, slot: string, to: string, config: JsonObject | null = null): Told => {
   const { entry } = scene;
   const definition = slotOf(scene, slot, "one");
   const { [slot]: _, ...others } = entry.strategy_configs ?? {};
@@ -128,9 +147,20 @@ const settings = (document: ManifestDocument, block: "model" | "pipeline", shape
   document: { ...document, [block]: { ...document[block], ...changes } },
 });
 
-const restored = (document: ManifestDocument, { stages, model, pipeline }: ManifestDocument): Told => ({
-  target: "pipeline",
-  oldValue: null,
-  newValue: pipeline.name ?? PIPELINE_SETTINGS.shape.name.default ?? null,
-  document: { ...document, stages, model, pipeline },
-});
+const restored = (document: ManifestDocument, snapshot: EnvironmentManifest | ManifestDocument): Told => {
+  const { stages, model, pipeline } = readSnapshot(snapshot);
+  return {
+    target: "pipeline",
+    oldValue: null,
+    newValue: pipeline.name ?? PIPELINE_SETTINGS.shape.name.default ?? null,
+    document: { ...document, stages: stages.map(named), model, pipeline },
+  };
+};
+const readSnapshot = (snapshot: EnvironmentManifest | ManifestDocument): ManifestDocument => {
+  try {
+    return read(snapshot, true).document;
+  } catch (error) {
+    if (error instanceof ConfigError) throw misformed("restore_snapshot", under("snapshot", error.findings));
+    throw error;
+  }
+};

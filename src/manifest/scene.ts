@@ -2,6 +2,7 @@
 import { MutationError } from "../contract/errors.ts";
 import type { ManifestDocument, StageEntry } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
+import { check, type Fields, type JsonObject } from "../contract/schema.ts";
 import type { Many, One } from "../contract/strategy.ts";
 import type { Placed } from "../engine/plan.ts";
 import { placeOf } from "./artifacts.ts";
@@ -10,6 +11,12 @@ import { named } from "./names.ts";
 
 /** What one change is, but for its kind. */
 export type Told = Omit<DocumentChange, "kind" | "message"> & { readonly message?: string };
+
+/** What is in force: defaults filled in, and unknown keys that a file has. */
+export const effective = (shape: Fields = { shape: {} }, given: JsonObject = {}): JsonObject => ({
+  ...given,
+  ...(check(shape, given).value as JsonObject),
+});
 
 /** A stage's entry, and the way back into the whole. */
 export interface Scene {
@@ -29,7 +36,7 @@ export const sceneOf = (document: ManifestDocument, id: StageId, places: readonl
   const placed = placeOf(id, places);
   const { stage, order } = placed;
   const refuse: Scene["refuse"] = (message, slot) => {
-    throw new MutationError(`The stage "${stage.name}" ${message}.`, {
+    throw new MutationError(`The stage "${stage.name}" ${message}${message.endsWith("?") ? "" : "."}`, {
       details: { stage: stage.name, order, ...(slot === undefined ? {} : { slot }) },
     });
   };
@@ -52,14 +59,21 @@ export const sceneOf = (document: ManifestDocument, id: StageId, places: readonl
   };
 };
 
-/** The definition of a slot. Throws for a name that the stage has not, and for a slot of the other kind. */
-export const slotOf = <K extends "one" | "many">({ placed, refuse }: Scene, name: string, kind: K): K extends "one" ? One : Many => {
+/** The definition of a slot, or chain. Throws for a name that the stage has not, and for one of another kind than these. */
+export const slotOf = <K extends "one" | "many">(
+  { placed, refuse }: Scene,
+  name: string,
+  ...kinds: readonly K[]
+): Extract<One | Many, { readonly kind: K }> => {
   const slots: { readonly [slot: string]: One | Many } = placed.stage.slots;
-  const known = Object.keys(slots).filter((slot) => slots[slot]?.kind === kind);
+  const fits = (slot: One | Many | undefined): slot is Extract<One | Many, { readonly kind: K }> =>
+    kinds.some((kind) => slot?.kind === kind);
   const found = Object.hasOwn(slots, name) ? slots[name] : undefined;
-  const what = kind === "one" ? "slot" : "chain";
-  if (found && found.kind !== kind) refuse(`has no ${what} "${name}": it is a ${found.kind === "one" ? "slot" : "chain"}`, name);
+  if (fits(found)) return found;
+  const what = kinds.map((kind) => WORDS[kind]).join(" or ");
+  if (found) return refuse(`has no ${what} "${name}": it is a ${WORDS[found.kind]}`, name);
+  const known = Object.keys(slots).filter((slot) => fits(slots[slot]));
   const near = nearest(name, known);
-  if (!found) refuse(`has no ${what} "${name}" (known: ${known.join(", ") || "none"})${near ? `. Did you mean "${near}"?` : ""}`, name);
-  return found as K extends "one" ? One : Many;
+  return refuse(`has no ${what} "${name}" (known: ${known.join(", ") || "none"})${near ? `. Did you mean "${near}"?` : ""}`, name);
 };
+const WORDS = { one: "slot", many: "chain" };

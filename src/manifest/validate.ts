@@ -79,7 +79,7 @@ export const placesWith = ({ stages = {}, providers = [] }: Pick<ValidateOptions
   return { places: PLACES.map((placed): Placed => ({ ...placed, stage: own.get(placed.stage.name) ?? placed.stage })), findings };
 };
 
-const isStage = (given: unknown): given is Stage => {
+export const isStage = (given: unknown): given is Stage => {
   if (typeof given !== "object" || given === null) return false;
   const { name, config, slots, writes, run }: { [K in keyof Stage]?: unknown } = given;
   const fits =

@@ -76,6 +76,20 @@ test("a stage that is executing answers locked; with defer its run goes on as it
   assert.ok(swap("refuse")().success);
 });
 
+test("a snapshot that changes the stage that is executing answers locked, and so does taking it back", async () => {
+  const answers: unknown[] = [];
+  await using pipeline = agent({ providers: { anthropic: callingProvider(1) } });
+  const before = pipeline.snapshot();
+  pipeline.mutator().swapStrategy("api", "retry", "no_retry");
+  pipeline.on("api.request", () => {
+    const { recoverable } = expectError(() => pipeline.mutator().restore(before), "exec.mutation.locked");
+    expectError(() => pipeline.mutator().undo(), "exec.mutation.locked");
+    answers.push(recoverable, pipeline.mutator({ whenExecuting: "defer" }).restore(before).success);
+  });
+  await pipeline.run("go");
+  assert.deepEqual(answers, [true, true]);
+});
+
 test("a stage is free again when its run failed, was left, or was cancelled", async () => {
   const stop = new AbortController();
   await using pipeline = agent({ providers: { anthropic: callingProvider(1, () => wait(5_000, undefined, { signal: stop.signal })) } });

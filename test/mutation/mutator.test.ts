@@ -1,8 +1,8 @@
 /** What each operation of the mutator makes of the manifest, the plan and the log, and what it refuses. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConfigError, defineStage, fields, Pipeline, PipelineMutator, PipelinePresets } from "geny-executor";
-import { mutate } from "geny-executor/manifest";
+import { ConfigError, defineStage, fields, MUTATIONS, Pipeline, PipelineMutator, PipelinePresets } from "geny-executor";
+import { MUTATION_KINDS, mutate } from "geny-executor/manifest";
 import { callingProvider, expectError, noop } from "./scripted.ts";
 
 const agent = (options: object = {}) => PipelinePresets.agent({ apiKey: "k", tools: [noop], ...options });
@@ -83,13 +83,98 @@ test("what is wrong is refused whole, with every finding and the nearest names",
     [() => mutator.setStageModel(6, { max_tokens: 0 }), /max_tokens/],
     [() => mutator.registerHook(6, "on_entry" as never, () => {}), /on_enter, on_exit, on_error/],
     [() => mutator.unregisterHook(6, "on_enter", "hook_0"), /no hook "hook_0"/],
-    [() => mutator.updateModelConfig({ temperature: 1n as never }), /cannot be written as JSON/],
+    [() => mutator.updateModelConfig({ temperature: 1n as never }), /changes\.temperature: must be JSON, not a bigint/],
   ];
   for (const [act, message] of told) assert.match(expectError(act).message, message);
   assert.equal(expectError(() => mutator.updateStageConfig(16, { max_turns: "x", early_stop_on: 3 })).findings.length, 2);
   assert.doesNotMatch(expectError(() => mutator.updatePipelineConfig({ api_key: "sk-secret" })).message, /sk-secret/);
   assert.deepEqual(pipeline.snapshot().toJSON(), before);
   assert.deepEqual(mutator.getChangeLog(), []);
+});
+
+test("a change has the form of its kind, or is refused with the path and the nearest right key", async () => {
+  await using pipeline = agent();
+  const m = pipeline.mutator();
+  const before = pipeline.snapshot().toJSON();
+  const no = undefined as never;
+  const told: [() => unknown, ...[path: string, suggestion?: string][]][] = [
+    [() => m.setStageActive("evaluate", "false" as never), ["active"]],
+    [() => m.setStageActive("evaluate", no), ["active"]],
+    [() => m.bindToolToStage("tool", no), ["tool"]],
+    [() => m.setStageToolScope("tool", { allowed: "Read" as never }), ["allowed"]],
+    [() => m.setStageToolScope("tool", { allow: ["Read"] } as never), ["allow", "allowed"]],
+    [() => m.setStageToolScope("tool", null as never), ["scope"]],
+    [() => m.setStageModel("api", no), ["model"]],
+    [() => m.setStageModel("api", { max_token: 5, top_k: -1 } as never), ["model.max_token", "max_tokens"], ["model.top_k"]],
+    [() => m.swapStrategy("context", "strategy", no), ["to"]],
+    [() => m.swapStrategy(2, no, no), ["slot"], ["to"]],
+    [() => m.updateModelConfig(null as never), ["changes"]],
+    [() => m.reorderChain("guard", "guards", "iteration" as never), ["order"]],
+    [() => m.registerHook("api", "on_enter", no), ["call"]],
+    [() => m.registerHook("api", "on_entry" as never, () => {}), ["event"]],
+    [() => m.registerStage(no, { after: "api" }), ["own"]],
+    [() => m.registerStage({} as never, { after: "api" }), ["own"]],
+    [() => m.registerStage(mine("beside"), no), ["where"]],
+    [() => m.registerStage(mine("beside"), { behind: "yield" } as never), ["where"]],
+    [() => m.registerStage(mine("beside"), { after: "api", before: "yield" }), ["where"]],
+    [() => m.replaceStage(no, no), ["stage"], ["own"]],
+    [() => m.apply({ kind: "nope", stage: "context" } as never), ["kind"]],
+    [() => m.apply({ kind: "swap_strategi", stage: "context" } as never), ["kind", "swap_strategy"]],
+    [() => m.apply({ kind: "bind_tool", stage: ["tool"], tol: "Read" } as never), ["tol", "tool"], ["stage"], ["tool"]],
+    [() => m.apply(JSON.parse('{ "kind": "update_stage_config", "stage": 16, "changes": { "__proto__": {} } }')), ["changes.__proto__"]],
+    [() => mutate(before, { kind: "nope", stage: 2 } as never), ["kind"]],
+    [() => mutate(before, { kind: "register_hook", stage: 2 } as never), ["kind"]],
+  ];
+  for (const [act, ...expected] of told)
+    assert.deepEqual(
+      expectError(act).findings.map(({ path, suggestion }) => (suggestion === undefined ? [path] : [path, suggestion])),
+      expected,
+      String(act),
+    );
+  for (const nothing of [undefined, null, "swap_strategy", []]) expectError(() => m.apply(nothing as never));
+  const deep = (levels: number): object => (levels ? { a: deep(levels - 1) } : {});
+  const { findings } = expectError(() => m.updatePipelineConfig({ metadata: deep(62) as never }));
+  assert.deepEqual(
+    findings.map(({ code }) => code),
+    ["form.too_deep"],
+    "what would make the document too deep is refused too",
+  );
+  assert.match(expectError(() => m.registerStage(mine("beside"), { after: "yeld" })).message, /Did you mean "yield"/);
+  assert.match(expectError(() => pipeline.mutate(no)).message, /is a function/);
+  assert.deepEqual(pipeline.snapshot().toJSON(), before);
+  assert.deepEqual(m.getChangeLog(), []);
+  assert.deepEqual(Object.keys(MUTATIONS).sort(), [...MUTATION_KINDS].sort());
+});
+
+test("options of a mutator that there are none of are refused by name", async () => {
+  await using pipeline = agent();
+  const pathsOf = (options: object) => {
+    try {
+      pipeline.mutator(options);
+    } catch (error) {
+      return error instanceof ConfigError ? error.findings.map(({ path, suggestion }) => [path, suggestion]) : error;
+    }
+    return [];
+  };
+  assert.deepEqual(pathsOf({ whenExecutng: "defer" }), [["options.whenExecutng", "whenExecuting"]]);
+  assert.deepEqual(pathsOf({ whenExecuting: "defr" }), [["options.whenExecuting", undefined]]);
+  assert.deepEqual(pathsOf({ whenExecuting: "defer" }), []);
+});
+
+test("a closed pipeline is not changed any more", async () => {
+  const pipeline = agent();
+  const mutator = pipeline.mutator();
+  mutator.updateModelConfig({ top_k: 1 });
+  await pipeline.close();
+  for (const act of [
+    () => mutator.updateModelConfig({ top_k: 2 }),
+    () => mutator.undo(),
+    () => pipeline.mutate(() => {}),
+    () => pipeline.attach({ apiKey: "other" }),
+    () => pipeline.refresh({ apiKey: "other" }),
+  ])
+    assert.throws(act, { name: "PipelineError", code: "exec.pipeline.not_initialized", message: /make a new one/ });
+  assert.equal(mutator.snapshot().toJSON().model.top_k, 1);
 });
 
 test("a stage that is not active is activated before it is changed", async () => {
@@ -118,6 +203,41 @@ test("chains are reordered, lengthened and shortened; items of one name share a 
   assert.deepEqual(entryOf(pipeline, "guard").strategy_configs?.guards, { token_budget: { min_remaining_tokens: 5 } });
   mutator.removeFromChain("guard", "guards", "token_budget");
   assert.equal(entryOf(pipeline, "guard").strategy_configs?.guards, undefined, "the last of a name takes its config along");
+});
+
+test("the configs of a chain's items are changed item by item, checked, told and taken back", async () => {
+  await using pipeline = agent();
+  const mutator = pipeline.mutator();
+  assert.match(expectError(() => mutator.updateStrategyConfig("guard", "guards", { cost_budget: {} })).message, /add an item first/);
+  mutator.addToChain("guard", "guards", "cost_budget");
+  mutator.addToChain("guard", "guards", "token_budget", { min_remaining_tokens: 5 });
+  const first = pipeline.snapshot().toJSON();
+  const { record } = mutator.updateStrategyConfig("guard", "guards", { cost_budget: { max_cost_usd: 2 } });
+  assert.deepEqual(
+    [record.kind, record.target, record.oldValue, record.newValue],
+    ["update_strategy_config", "stage:4.guards", { cost_budget: { max_cost_usd: null } }, { cost_budget: { max_cost_usd: 2 } }],
+  );
+  assert.deepEqual(describedAs(pipeline, "guard")?.strategies[0]?.configs.cost_budget, { max_cost_usd: 2 });
+  assert.deepEqual(entryOf(pipeline, "guard").strategy_configs?.guards?.token_budget, { min_remaining_tokens: 5 }, "the other one stays");
+  mutator.updateStrategyConfig("guard", "guards", { cost_budget: {} });
+  mutator.undo();
+  const told: [object, string, string?][] = [
+    [{ cost_budgt: {} }, "changes.cost_budgt", "cost_budget"],
+    [{ cost_budget: 2 }, "changes.cost_budget"],
+    [{ cost_budget: { max_cost_us: 2 } }, "stages[3].strategy_configs.guards.cost_budget.max_cost_us", "max_cost_usd"],
+    [{ cost_budget: { max_cost_usd: "2" } }, "stages[3].strategy_configs.guards.cost_budget.max_cost_usd"],
+  ];
+  for (const [changes, path, suggestion] of told) {
+    const { findings } = expectError(() => mutator.updateStrategyConfig("guard", "guards", changes as never));
+    assert.deepEqual(
+      findings.map((found) => [found.path, found.suggestion]),
+      [[path, suggestion]],
+    );
+  }
+  expectError(() => mutator.updateStrategyConfig("guard", "guards", {}));
+  assert.match(expectError(() => mutator.updateStrategyConfig("guard", "guard", {})).message, /no slot or chain.*Did you mean "guards"\?$/);
+  mutator.undo();
+  assert.deepEqual(pipeline.snapshot().toJSON(), first);
 });
 
 test("tools are bound, unbound and scoped, and a stage that runs none says so", async () => {
@@ -264,7 +384,11 @@ test("a snapshot is restored whole", async () => {
   const bad = { ...first, stages: first.stages.map((s) => (s.name === "persist" ? { ...s, strategies: { frequency: "never" } } : s)) };
   expectError(() => mutator.restore({ ...bad, model: { temperature: 0.4 } }));
   assert.deepEqual(pipeline.snapshot().toJSON(), first, "nothing of a snapshot that is wrong is taken");
-  assert.throws(() => mutator.restore({ ...first, stages: "none" as never }), ConfigError);
+  const { findings } = expectError(() => mutator.restore({ ...first, stages: "none" as never }));
+  assert.deepEqual(
+    findings.map(({ path }) => path),
+    ["snapshot.stages"],
+  );
 });
 
 test("a batch that throws leaves everything as it was; one that does not is one step to undo", async () => {
@@ -372,6 +496,34 @@ test("a locked stage is not changed; its model, tools and hooks are", async () =
   expectError(() => pipeline.mutator({ whenExecuting: "defer" }).swapStrategy(6, "retry", "no_retry"), locked);
 });
 
+test("a snapshot is refused whole when a locked stage would work otherwise by it", async () => {
+  await using pipeline = agent();
+  const mutator = pipeline.mutator();
+  const first = pipeline.snapshot().toJSON();
+  const withContext = (more: object) => ({
+    ...first,
+    model: { ...first.model, top_k: 1 },
+    stages: first.stages.map((entry) => (entry.name === "context" ? { ...entry, ...more } : entry)),
+  });
+  mutator.lockStage("context");
+  for (const more of [
+    { strategies: { strategy: "hybrid" } },
+    { config: { stateless: true } },
+    { strategy_configs: { compactor: { keep_last: 3 } } },
+    { active: false },
+  ])
+    expectError(() => mutator.restore(withContext(more)), "exec.mutation.locked");
+  assert.deepEqual(pipeline.snapshot().toJSON(), first);
+  mutator.restore(withContext({ model_override: { model: "other" } }));
+  assert.equal(pipeline.snapshot().toJSON().model.top_k, 1, "what leaves the stage as it is may come");
+  mutator.unlockStage("context");
+  mutator.restore(withContext({ strategies: { strategy: "hybrid" } }));
+  mutator.lockStage("context");
+  expectError(() => mutator.undo(), "exec.mutation.locked");
+  expectError(() => mutator.apply({ kind: "register_stage", own: mine("mine"), where: { at: "context" } }), "exec.mutation.locked");
+  assert.equal(entryOf(pipeline, "context").strategies?.strategy, "hybrid");
+});
+
 test("a change is refused for what it makes wrong, not for what was wrong before", async () => {
   const { stages, ...rest } = PipelinePresets.agent().snapshot().toJSON();
   const manifest = { ...rest, stages: stages.map((s) => (s.name === "loop" ? { ...s, config: { max_turns: "x", odd: 1 } } : s)) };
@@ -413,4 +565,10 @@ test("a document is changed without a pipeline, and the one that was given stays
     document.stages.map((s) => s.order),
     "an entry that was not there stands at its place",
   );
+  const { document: both } = mutate(PipelinePresets.agent().snapshot(), { kind: "set_stage_active", stage: 5, active: false });
+  assert.equal(both.stages[4]?.active, false, "a manifest is a document too");
+  const old = { ...document, stages: document.stages.map((s) => (s.name === "cache" ? { ...s, name: "s05_cache" } : s)) };
+  assert.equal(mutate(old, { kind: "set_stage_active", stage: "cache", active: false }).document.stages.length, 21);
+  for (const wrong of [null, [], { stages: [null] }])
+    assert.throws(() => mutate(wrong as never, { kind: "set_stage_active", stage: 5, active: false }), ConfigError);
 });

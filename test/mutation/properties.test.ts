@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Json, type JsonObject, type Mutation, MutationError, Pipeline, PipelinePresets } from "geny-executor";
+import { EnvironmentManifest, type Json, type JsonObject, type Mutation, MutationError, Pipeline, PipelinePresets } from "geny-executor";
 import { PIPELINE } from "geny-executor/stages";
+import { mutated, mutation as spoiling, type Value } from "../manifest/mutate.ts";
 import { noop } from "./scripted.ts";
 
 const STAGES = [...PIPELINE.setup, ...PIPELINE.loop, ...PIPELINE.surface];
@@ -40,6 +41,12 @@ const mutationOf = (n: number): fc.Arbitrary<Mutation> => {
       : [
           fc.record({ kind: fc.constant("add_to_chain" as const), stage: id, chain: fc.constant(slot), item: name, config: own }),
           fc.record({ kind: fc.constant("add_to_chain" as const), stage: id, chain: fc.constant(slot), item: name }),
+          fc.record({
+            kind: fc.constant("update_strategy_config" as const),
+            stage: id,
+            slot: fc.constant(slot),
+            changes: fc.dictionary(name, own, { maxKeys: 2 }),
+          }),
           fc.record({ kind: fc.constant("remove_from_chain" as const), stage: id, chain: fc.constant(slot), item: name }),
           fc.record({
             kind: fc.constant("reorder_chain" as const),
@@ -135,4 +142,37 @@ test("a batch that throws at its end leaves everything as it was; one that does 
     }),
     { numRuns: 80 },
   );
+});
+
+const asValue = (given: unknown): Value => JSON.parse(JSON.stringify(given));
+/** Changes as a host reads them from anywhere: a right one with something spoilt in it, or any JSON at all. */
+const anything: fc.Arbitrary<Value> = fc.oneof(
+  {
+    weight: 9,
+    arbitrary: fc
+      .tuple(mutation, fc.array(spoiling, { maxLength: 3 }))
+      .map(([change, spoilt]) => spoilt.reduce<Value>((value, one) => mutated(value, one).document, asValue(change))),
+  },
+  { weight: 1, arbitrary: fc.jsonValue().map(asValue) },
+);
+
+test("whatever JSON is applied is refused and changes nothing, or leaves a pipeline whose snapshot loads", () => {
+  let [made, refused] = [0, 0];
+  fc.assert(
+    fc.property(fc.array(anything, { minLength: 1, maxLength: 4 }), (changes) => {
+      const pipeline = pipelineOf();
+      for (const change of changes) {
+        const [before, log] = [pipeline.snapshot().toJSON(), pipeline.mutator().getChangeLog()];
+        if (tried(pipeline, change as never)) made += 1;
+        else {
+          refused += 1;
+          assert.deepEqual([pipeline.snapshot().toJSON(), pipeline.mutator().getChangeLog()], [before, log]);
+        }
+        const snapshot = EnvironmentManifest.fromJSON(JSON.parse(JSON.stringify(pipeline.snapshot())));
+        assert.deepEqual(pipelineOf(snapshot).describe(), pipeline.describe());
+      }
+    }),
+    { numRuns: 300 },
+  );
+  assert.ok(made > 50 && refused > 50, `${made} were made and ${refused} refused: the property says little`);
 });

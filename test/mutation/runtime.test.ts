@@ -156,26 +156,23 @@ test("attach waits for turns to be over; refresh does not", async () => {
 
 test("providers that were made are closed when the last turn has left them; the host's own are left open", async () => {
   const closed: string[] = [];
-  const [asked, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const asked = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
   const closing = (name: string, heard: () => unknown = () => {}): Provider => ({
     ...callingProvider(1, heard),
     close: async () => void closed.push(name),
   });
-  await using pipeline = PipelinePresets.minimal({
-    providers: {
-      anthropic: () =>
-        closing("made", () => {
-          asked.resolve();
-          return answer.promise;
-        }),
-    },
-  });
+  const held = () => {
+    asked.resolve();
+    return answered.promise;
+  };
+  await using pipeline = PipelinePresets.minimal({ providers: { anthropic: () => closing("made", held) } });
   const run = pipeline.run("hi");
   await asked.promise;
   pipeline.refresh({ providers: { anthropic: closing("given") } });
   await wait(5);
   assert.deepEqual(closed, [], "a turn goes by it");
-  answer.resolve();
+  answered.resolve();
   await run;
   assert.deepEqual(closed, ["made"]);
   await pipeline.run("hi");
