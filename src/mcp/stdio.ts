@@ -10,7 +10,7 @@ import { endGroup, keepGroup } from "../contract/process-group.ts";
 const LEAVE = 1000;
 /** Characters of its error output that are kept, for whoever asks why it failed. */
 const KEPT = 2000;
-/** Bytes that may wait for it to read them. */
+/** Bytes that may wait for it to read them while it asks for more. */
 const UNREAD = 10 * 2 ** 20;
 
 export interface Framing {
@@ -68,7 +68,8 @@ export class StdioTransport implements Transport {
   send(message: JSONRPCMessage): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const { stdin } = this.#child ?? {};
-    if (stdin && stdin.writableLength > UNREAD) void this.close(); // it asks, and does not read the answers
+    const answers = !("method" in message);
+    if (answers && stdin && stdin.writableLength > UNREAD) void this.close(); // it asks, and does not read
     if (!stdin?.writable) reject(gone());
     else stdin.write(this.#framing.serializeMessage(message), (error) => (error ? reject(gone()) : resolve()));
     return promise;
