@@ -1,8 +1,9 @@
 /** What a run's answer must match: a schema as hosts write it, what the model is asked for, and what the host gets. */
 import { type Finding, type FindingCode, GenyExecutorError } from "./contract/errors.ts";
 import type { Json, JsonObject } from "./contract/schema.ts";
+import { schemaFault } from "./contract/schema-fault.ts";
 import type { StandardSchema } from "./contract/tool.ts";
-import { mismatch, schemaFault } from "./stages/09-parse/json-schema.ts";
+import { mismatch } from "./stages/09-parse/json-schema.ts";
 import { isStandard, jsonSchemaOf, standardCheck } from "./tools/validate.ts";
 
 /** Any Standard Schema that has a JSON Schema, or a raw JSON Schema. */

@@ -1,7 +1,7 @@
 /** What a manifest's tools need beside the process before a turn can run: providers that are started, MCP servers that are connected. */
 import { orAbort } from "./contract/abort.ts";
 import { ConfigError, PipelineError } from "./contract/errors.ts";
-import { finding } from "./contract/findings.ts";
+import { type Finding, finding } from "./contract/findings.ts";
 import type { Logger } from "./contract/services.ts";
 import type { Tool } from "./contract/tool.ts";
 import { MCPManager } from "./mcp/manager.ts";
@@ -26,7 +26,10 @@ export interface OutsideOptions {
 
 export interface Outside {
   readonly tools: readonly Tool[];
-  /** Disconnects the servers, then stops the providers, the last one first. Never rejects: what fails is logged. */
+  /**
+   * Disconnects the servers, then stops the providers, the last one first. Never rejects: what fails, or takes a provider more than 10 s, is
+   * logged. Whoever calls it again waits for the same end.
+   */
   close(): Promise<void>;
 }
 
@@ -39,12 +42,17 @@ export const reachOutside = async (
   { configs, secrets }: Servers,
   { signal, log }: { readonly signal: AbortSignal; readonly log: Logger },
 ): Promise<Outside> => {
-  checkNames(providers);
+  check(providers, signal);
   const manager = new MCPManager();
   const started: ToolProvider[] = [];
-  const close = async () => {
+  const end = async () => {
     await manager.close();
     for (const provider of started.splice(0).reverse()) await stopped(provider, log);
+  };
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= end();
+    return closing;
   };
   try {
     const tools: Tool[] = [];
@@ -61,17 +69,38 @@ export const reachOutside = async (
   }
 };
 
-const checkNames = (providers: readonly ToolProvider[]): void => {
-  const names = providers.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice === undefined) return;
-  throw new ConfigError([finding("option.invalid", "options.toolProviders", `two providers are named "${twice}"`)]);
+/** Throws `ConfigError` for options that are wrong. */
+const check = (providers: unknown, signal: unknown): void => {
+  const findings = [...providerFindings(providers)];
+  if (!(signal instanceof AbortSignal)) findings.push(wrong("signal", "must be an AbortSignal"));
+  if (findings.length) throw new ConfigError(findings);
 };
+const wrong = (path: string, message: string): Finding => finding("option.invalid", `options.${path}`, message);
+
+const providerFindings = (providers: unknown): readonly Finding[] => {
+  if (!Array.isArray(providers)) return [wrong("toolProviders", "must be a list")];
+  const names = providers.map((provider) => (isObject(provider) ? provider.name : undefined));
+  const twice = names.find((name, i) => typeof name === "string" && names.indexOf(name) < i);
+  return [
+    ...providers.flatMap((provider, i) => faultsOf(provider, `toolProviders[${i}]`)),
+    ...(twice === undefined ? [] : [wrong("toolProviders", `two providers are named "${twice}"`)]),
+  ];
+};
+const faultsOf = (provider: unknown, path: string): readonly Finding[] => {
+  if (!isObject(provider)) return [wrong(path, "must be a provider: { name, list, start, stop }")];
+  const parts = ["list", "start", "stop"].filter((part) => part === "list" || provider[part] !== undefined);
+  return [
+    ...(typeof provider.name === "string" && provider.name ? [] : [wrong(`${path}.name`, "must be text, by which errors call it")]),
+    ...parts.filter((part) => typeof provider[part] !== "function").map((part) => wrong(`${path}.${part}`, "must be a function")),
+  ];
+};
+const isObject = (value: unknown): value is { readonly [key: string]: unknown } => typeof value === "object" && value !== null;
 
 const begun = async (provider: ToolProvider, signal: AbortSignal): Promise<readonly Tool[]> => {
   try {
     await provider.start?.(signal);
-    return await provider.list();
+    signal.throwIfAborted();
+    return toolsIn(await provider.list());
   } catch (cause) {
     signal.throwIfAborted();
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -79,10 +108,31 @@ const begun = async (provider: ToolProvider, signal: AbortSignal): Promise<reado
   }
 };
 
+const toolsIn = (list: unknown): readonly Tool[] => {
+  if (!Array.isArray(list)) throw new Error("`list` must give a list of tools");
+  const at = list.findIndex((tool) => !isTool(tool));
+  if (at >= 0) throw new Error(`\`list\` must give tools, as \`defineTool\` makes them: [${at}] is none`);
+  return list;
+};
+const isTool = (tool: unknown): tool is Tool =>
+  isObject(tool) &&
+  typeof tool.name === "string" &&
+  tool.name !== "" &&
+  typeof tool.description === "string" &&
+  (isObject(tool.input) || typeof tool.input === "function") &&
+  typeof tool.run === "function";
+
+/** Milliseconds that a provider may take to stop. */
+const PATIENCE = 10_000;
+
 const stopped = async (provider: ToolProvider, log: Logger): Promise<void> => {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new Error(`it did not stop within ${PATIENCE / 1000} s`)), PATIENCE);
   try {
-    await provider.stop?.();
+    await orAbort(Promise.resolve(provider.stop?.()), late.signal);
   } catch (error) {
     log.warn(`The tool provider "${provider.name}" could not be stopped.`, error);
+  } finally {
+    clearTimeout(timer);
   }
 };

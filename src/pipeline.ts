@@ -102,7 +102,7 @@ export class Pipeline implements AsyncDisposable {
       return pipeline;
     } catch (error) {
       await pipeline.close();
-      throw signal.aborted ? cancelled(signal.reason) : error;
+      throw signal?.aborted ? cancelled(signal.reason) : error;
     }
   }
 

@@ -1,6 +1,6 @@
 /** The MCP servers that a manifest names. */
 import { type Finding, finding } from "./contract/findings.ts";
-import { configOf, isSecret, type MCPServerConfig } from "./contract/mcp.ts";
+import { configOf, isSecretReference, type MCPServerConfig } from "./contract/mcp.ts";
 import type { Json, JsonObject } from "./contract/schema.ts";
 import { opaque } from "./manifest/around.ts";
 import { isObject } from "./manifest/json.ts";
@@ -12,7 +12,7 @@ type Added = { readonly env?: { readonly [name: string]: string } };
 export interface Servers {
   /** By name. */
   readonly configs: { readonly [name: string]: MCPServerConfig };
-  /** Values of references whose names say that nobody is to see them. */
+  /** Values of references that nobody is to see. */
   readonly secrets: readonly string[];
   readonly findings: readonly Finding[];
 }
@@ -32,7 +32,7 @@ export const serversOf = ({ mcp_servers: entries }: JsonObject, { env = {} }: Ad
     }));
     const missing = values.filter(({ value }) => value === undefined);
     findings.push(...missing.map(({ reference }) => finding("tools.mcp_unresolved", path, unresolved(reference))));
-    secrets.push(...values.flatMap(({ reference, value = "" }) => (isSecret(reference) ? [value] : [])));
+    secrets.push(...values.flatMap(({ reference, value = "" }) => (isSecretReference(reference, value) ? [value] : [])));
     const { config, findings: faults } = configOf(name, resolveVariables(entry, env) as JsonObject, path);
     const told = configOf(name, opaque(entry), path).findings.map((found) => found.path);
     if (!missing.length) findings.push(...faults.filter((fault) => !told.includes(fault.path)));

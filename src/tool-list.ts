@@ -8,6 +8,7 @@ import { fromProviders, type ToolReport } from "./external-tools.ts";
 import type { Environment } from "./services.ts";
 import { builtinTools } from "./tools/builtin/index.ts";
 import { ToolRegistry } from "./tools/registry.ts";
+import { unchecked } from "./tools/validate.ts";
 
 export interface ToolList {
   readonly registry: ToolRegistry;
@@ -51,6 +52,10 @@ export const toolsOf = (
   for (const tool of outside) {
     if (registry.get(tool.name)) findings.push(finding("tools.name_taken", "tools", taken(tool.name)));
     else put(tool);
+  }
+  for (const tool of [...own, ...external.tools, ...outside]) {
+    const fault = registry.get(tool.name) === tool ? unchecked(tool) : undefined;
+    if (fault) findings.push(finding("tools.schema_unchecked", `tools.${tool.name}`, `${fault}: inputs are not checked`));
   }
   return { registry, report: external.report, findings, outside };
 };

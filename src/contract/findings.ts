@@ -56,6 +56,11 @@ export const FINDINGS = {
     about: "A tool of a server or provider has the name of another one. It is left out.",
     own: true,
   },
+  "tools.schema_unchecked": {
+    severity: "warning",
+    about: "A tool whose JSON Schema cannot be compiled. It is offered, and what it is called with is not checked here.",
+    own: true,
+  },
   "tools.invalid": { severity: "error", about: "A tool that cannot be offered.", own: true },
   "subagent.needs_host": { severity: "warning", about: "A sub-agent without a `manifest`, for which the host gives no agent.", own: true },
   "selection.needs_host": {

@@ -87,6 +87,12 @@ const read = (name: string, given: JsonObject, path: string, more: readonly stri
   const { name: _, ...rest } = value;
   const headers = textsOf(value.headers, (key) => wrong(`headers.${key}`, "must be text"));
   const { command, args, env, url } = rest;
+  const spoken = [
+    ["command", command],
+    ...args.map((arg, i) => [`args[${i}]`, arg]),
+    ...Object.entries(env).map(([k, v]) => [`env.${k}`, k + v]),
+  ];
+  for (const [key = "", text = ""] of spoken) if (text.includes("\0")) wrong(key, "must hold no NUL: no program can be given one");
   const transport = transportOf(rest);
   if (!transport) wrong("transport", `must be one of ${Object.keys(TRANSPORTS).join(", ")}`);
   const common = { name, connectMs: milliseconds(rest.connect_timeout_s), callMs: milliseconds(rest.call_timeout_s) };
@@ -128,17 +134,33 @@ const textsOf = (given: JsonObject, wrong: (key: string) => void): Texts =>
     }),
   );
 
-const SECRET = /key|token|secret|passw|credential|auth/i;
-/** Whether a variable of that name holds what nobody is to see. */
-export const isSecret = (name: string): boolean => SECRET.test(name);
+const SECRET = /key|token|secret|pass|pwd|credential|auth|cookie|dsn|database_?url|(^|_)pat($|_)/i;
+/** As it stands in an address, and as it is. */
+const passwordIn = (value: string): readonly string[] => {
+  const password = URL.canParse(value) ? new URL(value).password : "";
+  return password ? [password, ...new URLSearchParams(`p=${password.replaceAll("+", "%2B")}`).values()] : [];
+};
+/** Whether nobody is to see the value: the name says so, or it is an address with a password. */
+const isSecret = (name: string, value: string): boolean => SECRET.test(name) || passwordIn(value).length > 0;
+/** What tells where something is, and would make a server's answers useless if it were struck out. */
+const PLACE = /^(?:\.{0,2}\/|~\/|[a-z]:[\\/]|https?:\/\/[^?]*$)/i;
+/** The same of what a reference stands for: of that only places are for everybody. */
+export const isSecretReference = (name: string, value: string): boolean => isSecret(name, value) || !PLACE.test(value);
 /** A shorter value hides nothing: striking it out would only spoil words. */
 const SHORTEST = 8;
 
 /** Every header's value, without the scheme before a key too; variables whose name says so; and what more there is. */
 const secretsIn = (env: Texts, headers: Texts, more: readonly string[]): readonly string[] => {
-  const named = Object.entries(env).flatMap(([name, value]) => (isSecret(name) ? [value] : []));
-  const sent = Object.values(headers).flatMap((value) => [value, value.replace(/^\S+\s+/, "")]);
-  return [...new Set([...named, ...sent, ...more])].filter((value) => value.length >= SHORTEST).sort((a, b) => b.length - a.length);
+  const named = Object.entries(env).flatMap(([name, value]) => (isSecret(name, value) ? [value] : []));
+  const sent = Object.values(headers).flatMap((value) => [value, value.trim().replace(/^\S+\s+/, "")]);
+  const all = [...named, ...sent, ...more].flatMap((value) => [value, ...passwordIn(value)]);
+  return [...new Set(all.flatMap(formsOf))].filter((form) => form.length >= SHORTEST).sort((a, b) => b.length - a.length);
+};
+
+/** As something may say a value again: whole or a line of it, and inside of JSON. */
+const formsOf = (value: string): readonly string[] => {
+  const plain = [value, value.trim(), ...value.split(/[\r\n]+/).map((line) => line.trim())];
+  return [...plain, ...plain.map((text) => JSON.stringify(text).slice(1, -1))];
 };
 
 export const redacted = (words: string, secrets: readonly string[]): string =>

@@ -4,6 +4,7 @@ import { orAbort } from "../contract/abort.ts";
 import type { HttpServer, Server } from "../contract/mcp.ts";
 import type { Tool } from "../contract/tool.ts";
 import { connectionFailure, sdkMissing, tooSlow } from "./failures.ts";
+import { endingWithCalls, fetchFrom } from "./http.ts";
 import { StdioTransport } from "./stdio.ts";
 import { toolOf } from "./tools.ts";
 
@@ -32,11 +33,13 @@ export const connect = async (server: Server, signal: AbortSignal): Promise<Conn
   let open = opened(sdk, server);
   try {
     try {
+      stop.throwIfAborted();
       await orAbort(open.client.connect(open.transport, { timeout: server.connectMs, signal: stop }), stop);
     } catch (thrown) {
       // Some servers end at the first message that they do not know. Such a one is from before that message.
       if (stop.aborted || !endedInTheProbe(sdk, open, thrown)) throw thrown;
       await open.close();
+      stop.throwIfAborted();
       open = opened(sdk, server);
       await orAbort(open.client.connect(open.transport, { timeout: server.connectMs, signal: stop, prior: { kind: "legacy" } }), stop);
     }
@@ -92,12 +95,13 @@ const opened = (sdk: Sdk, server: Server): Open => {
 };
 
 const overHttp = (sdk: Sdk, { kind, url, headers }: HttpServer, client: Client): Pick<Open, "transport" | "close"> => {
-  const options = { requestInit: { headers }, fetch: withinOrigin };
+  const requestInit = { headers };
   if (kind === "sse") {
-    const transport = new sdk.SSEClientTransport(url, options);
+    // All answers come in one stream: without it there is none.
+    const transport = new sdk.SSEClientTransport(url, { requestInit, fetch: fetchFrom(() => void client.close()) });
     return { transport, close: async () => void (await Promise.allSettled([client.close(), transport.close()])) };
   }
-  const transport = new sdk.StreamableHTTPClientTransport(url, options);
+  const transport = endingWithCalls(new sdk.StreamableHTTPClientTransport(url, { requestInit, fetch: fetchFrom() }));
   const leave = async () => {
     if (transport.sessionId === undefined) return;
     const over = AbortSignal.timeout(FAREWELL);
@@ -110,22 +114,6 @@ const overHttp = (sdk: Sdk, { kind, url, headers }: HttpServer, client: Client):
       await Promise.allSettled([client.close(), transport.close()]);
     },
   };
-};
-
-/** So many redirects are followed. */
-const HOPS = 5;
-/** Fetches; of redirects those are followed that keep the method and stay with the server, which alone is to see the headers. */
-const withinOrigin = async (given: string | URL, init: RequestInit = {}): Promise<Response> => {
-  let url = new URL(given);
-  for (let hop = 0; hop < HOPS; hop++) {
-    const answer = await fetch(url, { ...init, redirect: "manual" });
-    const to = answer.status === 307 || answer.status === 308 ? answer.headers.get("location") : null;
-    const next = to !== null && URL.canParse(to, url.href) ? new URL(to, url) : undefined;
-    if (next?.origin !== url.origin) return answer;
-    await answer.body?.cancel();
-    url = next;
-  }
-  throw new TypeError(`it redirects more than ${HOPS} times`);
 };
 
 const endedInTheProbe = (sdk: Sdk, { transport }: Open, thrown: unknown): boolean =>

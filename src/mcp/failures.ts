@@ -24,7 +24,7 @@ export const connectionFailure = (
   thrown: unknown,
   words: string,
 ): MCPConnectionError => {
-  const { message, code, status } = told(thrown);
+  const { message, code, status } = told(thrown, server);
   const said = words.trim() ? `\nIt said:\n${words.trim()}` : "";
   if (code === "ENOENT" || code === "EACCES")
     return failedToConnect(
@@ -75,9 +75,8 @@ export const tooSlow = (server: Server, phase: Phase, words: string): MCPConnect
 
 /** The failure of a call: the server said no, or it could not be asked. */
 export const callFailure = (server: Server, tool: string, name: string, thrown: unknown): ToolExecutionError => {
-  const { message } = told(thrown);
+  const { message: reason } = told(thrown, server);
   const answered = thrown instanceof Error && thrown.name === "ProtocolError";
-  const reason = redacted(message, server.secrets);
   return new ToolExecutionError(
     answered ? `The MCP server "${server.name}" refused the call: ${reason}` : `MCP transport error on '${server.name}': ${reason}`,
     {
@@ -93,11 +92,16 @@ export const callFailure = (server: Server, tool: string, name: string, thrown: 
   );
 };
 
-const told = (thrown: unknown): { readonly message: string; readonly code?: unknown; readonly status?: number | undefined } => {
-  if (!(thrown instanceof Error)) return { message: String(thrown) };
+/** What is cut has no secret any more: the rest of one could not be told from other words. */
+const told = (
+  thrown: unknown,
+  { secrets }: Server,
+): { readonly message: string; readonly code?: unknown; readonly status?: number | undefined } => {
+  const message = redacted(thrown instanceof Error ? thrown.message : String(thrown), secrets).slice(0, MOST);
+  if (!(thrown instanceof Error)) return { message };
   const code = "code" in thrown ? thrown.code : undefined;
   const status = "status" in thrown && typeof thrown.status === "number" ? thrown.status : undefined;
-  return { message: thrown.message.slice(0, MOST), code, status };
+  return { message, code, status };
 };
 /** Characters of what a server says that are told on. */
 const MOST = 1000;

@@ -14,7 +14,10 @@ export interface ConnectOptions {
 export class MCPManager implements AsyncDisposable {
   readonly #open = new Map<string, Connection>();
   readonly #coming = new Map<string, Promise<Connection>>();
+  /** Those that are ending. */
+  readonly #going = new Set<Promise<void>>();
   readonly #closed = new AbortController();
+  #closing: Promise<void> | undefined;
 
   /**
    * Connects to a server and gives its tools. Throws `ConfigError` for a config that is wrong, and `MCPConnectionError` when there is a server of
@@ -55,9 +58,13 @@ export class MCPManager implements AsyncDisposable {
   /** Resolves when the server's process and streams are gone. False: there is no such server. */
   async disconnect(name: string): Promise<boolean> {
     const connection = this.#open.get(name);
+    if (!connection) return false;
     this.#open.delete(name);
-    await connection?.close();
-    return connection !== undefined;
+    const going = connection.close();
+    this.#going.add(going);
+    await going;
+    this.#going.delete(going);
+    return true;
   }
 
   /** The names of the servers, in the order in which they came. */
@@ -70,11 +77,16 @@ export class MCPManager implements AsyncDisposable {
     return [...this.#open.values()].flatMap(({ tools }) => tools);
   }
 
-  /** Disconnects from all, also from those that are just coming. No other can be connected then. Safe to call twice. */
-  async close(): Promise<void> {
+  /** Disconnects from all, also from those that are just coming. No other can be connected then. Whoever calls it again waits for the same end. */
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+  async #end(): Promise<void> {
     this.#closed.abort(new Error("The MCP manager is closed: make a new one."));
     await Promise.allSettled(this.#coming.values());
-    await Promise.all(this.listServers().map((name) => this.disconnect(name)));
+    for (const name of this.listServers()) void this.disconnect(name);
+    await Promise.all(this.#going);
   }
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();

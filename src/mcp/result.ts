@@ -3,13 +3,14 @@ import type { CallToolResult, ContentBlock as McpBlock } from "@modelcontextprot
 import { asJson, type ContentBlock } from "../contract/message.ts";
 import type { JsonObject } from "../contract/schema.ts";
 import type { ToolResult } from "../contract/tool.ts";
+import { cleanJson } from "./clean.ts";
 
 /** One text alone is a text; structured content stands for itself where there is no other. `clean` strikes out secrets. */
 export const resultOf = (
   { content, structuredContent, isError, _meta = {} }: CallToolResult,
   clean: (text: string) => string,
 ): ToolResult => {
-  const cleaned = (value: unknown) => asJson(JSON.parse(clean(JSON.stringify(value))));
+  const cleaned = (value: unknown) => cleanJson(asJson(value), clean);
   const blocks = content.map((block) => blockOf(block, clean));
   const [only] = blocks;
   const said = blocks.length === 1 && only?.type === "text" ? only.text : blocks;
@@ -35,9 +36,10 @@ const blockOf = (block: McpBlock, clean: (text: string) => string): ContentBlock
     case "text":
       return words(clean(block.text));
     case "image":
+      if (!block.data.trim()) return words(clean(`[image, ${block.mimeType}: it is empty]`));
       return { type: "image", source: { type: "base64", media_type: block.mimeType, data: block.data } };
     case "audio":
-      return words(`[audio, ${block.mimeType}: it cannot be shown]`);
+      return words(clean(`[audio, ${block.mimeType}: it cannot be shown]`));
     case "resource_link":
       return words(clean(`[resource ${block.uri}: ${[block.title ?? block.name, block.description].filter(Boolean).join(": ")}]`));
     case "resource":
@@ -48,6 +50,7 @@ const blockOf = (block: McpBlock, clean: (text: string) => string): ContentBlock
 const resource = (given: Extract<McpBlock, { type: "resource" }>["resource"], clean: (text: string) => string): ContentBlock => {
   if ("text" in given) return words(clean(given.text));
   const { mimeType = "application/octet-stream", blob, uri } = given;
+  if (!blob.trim()) return words(clean(`[resource ${uri}, ${mimeType}: it is empty]`));
   const source = { type: "base64", media_type: mimeType, data: blob } as const;
   if (mimeType.startsWith("image/")) return { type: "image", source };
   if (mimeType === "application/pdf") return { type: "document", source };

@@ -1,9 +1,12 @@
 /** A server's tools as tools of ours: `mcp__server__tool`. */
 import type { Client, Tool as McpTool } from "@modelcontextprotocol/client";
 import { redacted, type Server } from "../contract/mcp.ts";
+import { asJson } from "../contract/message.ts";
 import type { JsonObject } from "../contract/schema.ts";
 import type { Effect, Tool } from "../contract/tool.ts";
+import { cleanSchema } from "./clean.ts";
 import { callFailure } from "./failures.ts";
+import { asCall } from "./http.ts";
 import { resultOf } from "./result.ts";
 
 /** What a name has that some vendor takes in no tool's name becomes `_`. */
@@ -14,20 +17,21 @@ const plain = (name: string): string => name.replace(/[^A-Za-z0-9_-]/gu, "_");
 const NEVER = 2 ** 31 - 1;
 
 export const toolOf = (server: Server, client: Client, { name, description, inputSchema, annotations }: McpTool): Tool<JsonObject> => {
-  const called = toolName(server.name, name);
+  const clean = (text: string) => redacted(text, server.secrets);
+  const called = toolName(server.name, clean(name));
   return {
     name: called,
-    description: description ?? annotations?.title ?? name,
-    input: inputSchema as JsonObject,
+    description: clean(description ?? annotations?.title ?? name),
+    input: cleanSchema(asJson(inputSchema) as JsonObject, clean),
     effect: effectOf(annotations),
     timeoutMs: server.callMs,
     async run(input, { signal }) {
       try {
-        const answer = await client.callTool({ name, arguments: { ...input } }, { signal, timeout: NEVER });
-        return resultOf(answer, (text) => redacted(text, server.secrets));
+        const params = { name, arguments: { ...input } };
+        return resultOf(await asCall(signal, (stop) => client.callTool(params, { signal: stop, timeout: NEVER })), clean);
       } catch (thrown) {
         signal.throwIfAborted();
-        throw callFailure(server, name, called, thrown);
+        throw callFailure(server, clean(name), called, thrown);
       }
     },
   };

@@ -1,5 +1,7 @@
 /** Checks a call's input against its tool's schema: any Standard Schema, or raw JSON Schema. */
+import type { OutputUnit } from "@cfworker/json-schema";
 import type { JsonObject } from "../contract/schema.ts";
+import { uncheckable } from "../contract/schema-fault.ts";
 import type { StandardSchema, Tool } from "../contract/tool.ts";
 
 export type Checked =
@@ -7,7 +9,10 @@ export type Checked =
   | { readonly ok: false; readonly reason: string; readonly path: string };
 type Check = (input: unknown) => Checked | Promise<Checked>;
 
-export const isStandard = <I>(schema: StandardSchema<I> | JsonObject): schema is StandardSchema<I> => "~standard" in schema;
+export const isStandard = <I>(schema: StandardSchema<I> | JsonObject): schema is StandardSchema<I> => {
+  const standard: unknown = "~standard" in schema ? schema["~standard"] : undefined;
+  return typeof standard === "object" && standard !== null && "validate" in standard && typeof standard.validate === "function";
+};
 
 /** Undefined when the schema's library cannot give one. */
 export const jsonSchemaOf = (schema: StandardSchema | JsonObject): JsonObject | undefined =>
@@ -45,17 +50,40 @@ export const standardCheck = (schema: StandardSchema): Check => {
 /** Keywords that only say that something below them is wrong. */
 const WRAPPERS = new Set(["properties", "patternProperties", "items", "prefixItems", "$ref", "allOf", "if", "false"]);
 
+/** Why a tool's inputs are not checked; undefined when they are. */
+export const unchecked = ({ input }: Tool): string | undefined => (isStandard(input) ? undefined : uncheckable(input, "input_schema"));
+
+/** For a schema that cannot be compiled: whoever wrote it has to see what it gets. */
+const passing: Check = (input) => ({ ok: true, input });
+
 /** The library is loaded with the first tool that needs it, and a tool's validator is made once. */
-const jsonCheck = async (schema: JsonObject): Promise<Check> => {
+const jsonCheck = async (given: JsonObject): Promise<Check> => {
+  if (uncheckable(given, "input_schema") !== undefined) return passing;
   const { Validator } = await import("@cfworker/json-schema");
-  const quick = new Validator(schema, "2020-12", true);
-  return (input) => {
-    if (quick.validate(input).valid) return { ok: true, input };
-    const { errors } = new Validator(schema, "2020-12", false).validate(input);
+  const schema = structuredClone(given); // it is marked all over
+  try {
+    return validating(new Validator(schema, "2020-12", true), new Validator(schema, "2020-12", false));
+  } catch {
+    return passing;
+  }
+};
+
+interface Validating {
+  validate(input: unknown): { readonly valid: boolean; readonly errors: readonly OutputUnit[] };
+}
+const validating =
+  (quick: Validating, thorough: Validating): Check =>
+  (input) => {
+    let errors: readonly OutputUnit[];
+    try {
+      if (quick.validate(input).valid) return { ok: true, input };
+      errors = thorough.validate(input).errors;
+    } catch {
+      return passing(input); // a part that is compiled when it is come upon
+    }
     const faults = errors.filter((e) => !WRAPPERS.has(e.keyword));
     return refused((faults.length ? faults : errors).map((e) => ({ message: e.error, path: dotted(e.instanceLocation) })));
   };
-};
 
 /** `#/a/1/b` → `a.1.b` */
 const dotted = (pointer: string): string =>

@@ -52,6 +52,11 @@ export const littleTools = ({ requestInfo }: { readonly requestInfo?: { readonly
     },
   );
   server.registerTool("die", { description: "Ends the server.", inputSchema: schema({}) }, () => process.exit(1));
+  server.registerTool("hush", { description: "Closes the server's output, and lives on.", inputSchema: schema({}) }, () => {
+    setInterval(() => {}, 1000);
+    process.stdout.end();
+    return new Promise<never>(() => {});
+  });
   server.registerTool("tell", { description: "Tells its secrets.", inputSchema: schema({}), annotations: { readOnlyHint: true } }, () =>
     text(JSON.stringify({ ...process.env, ...Object.fromEntries(requestInfo?.headers ?? []) })),
   );

@@ -1,6 +1,6 @@
 /** `tools.mcp_servers` of a manifest, and tool providers with a life of their own: connected, used in a turn, and gone afterwards. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { inspect } from "node:util";
 import {
   ConfigError,
@@ -14,8 +14,9 @@ import {
   type ToolProvider,
 } from "geny-executor";
 import { startModel, type Turn } from "geny-executor/testing";
+import { dispatcherOf, textOfOutcome } from "../tools/making.ts";
 import { PIXEL } from "./little-tools.ts";
-import { processes, site } from "./world.ts";
+import { plainSite, processes, site } from "./world.ts";
 
 const withServers = (...mcpServers: readonly JsonObject[]): ManifestDocument => defineManifest({ name: "m", mcpServers });
 const calls = (...names: readonly [string, JsonObject?][]): Turn => ({ tool_calls: names.map(([name, input = {}]) => ({ name, input })) });
@@ -244,4 +245,141 @@ test("a provider that cannot start is named, and those before it are stopped", a
   await assert.rejects(making([recorded("one", diary), broken]), /tool provider "two" could not be started: no database/);
   assert.deepEqual(diary, ["one starts", "two stops", "one stops"]);
   await assert.rejects(making([recorded("one", diary), recorded("one", diary)]), /two providers are named "one"/);
+});
+
+test("what is no provider, and a list that gives no tools, is said with its place or name before anything else happens", async () => {
+  const making = (options: object) => Pipeline.fromManifest(withServers(), { apiKey: "k", ...options });
+  const diary: string[] = [];
+  const cases: readonly [object, RegExp][] = [
+    [{ toolProviders: 7 }, /options\.toolProviders: must be a list/],
+    [{ toolProviders: null }, /options\.toolProviders: must be a list/],
+    [{ toolProviders: [recorded("one", diary), null] }, /options\.toolProviders\[1\]: must be/],
+    [{ toolProviders: [{}] }, /options\.toolProviders\[0\]\.name: must be/],
+    [{ toolProviders: [{ name: "x" }] }, /options\.toolProviders\[0\]\.list: must be a function/],
+    [{ toolProviders: [{ name: "x", list: () => [], stop: 7 }] }, /options\.toolProviders\[0\]\.stop: must be a function/],
+    [{ signal: 7 }, /options\.signal: must be an AbortSignal/],
+    [{ signal: null }, /options\.signal: must be an AbortSignal/],
+  ];
+  for (const [options, message] of cases) {
+    const error = await making(options).catch((thrown: unknown) => thrown);
+    assert.ok(error instanceof ConfigError, String(error));
+    assert.equal(error.findings[0]?.code, "option.invalid");
+    assert.match(error.message, message);
+  }
+  assert.deepEqual(diary, []);
+  const tool = { name: "a", description: "a", input: {}, effect: "read", run: () => "x" };
+  const lists = [
+    undefined,
+    7,
+    [null],
+    ["x"],
+    [{ name: "a" }],
+    [{ ...tool, input: 7 }],
+    [{ ...tool, run: 7 }],
+    [tool, { ...tool, name: "" }],
+  ];
+  for (const list of lists) {
+    const error = await making({ toolProviders: [recorded("one", diary), { name: "prov", list: () => list }] }).catch(
+      (thrown: unknown) => thrown,
+    );
+    assert.ok(error instanceof PipelineError, `${JSON.stringify(list)}: ${error}`);
+    assert.match(error.message, /The tool provider "prov" could not be started: `list`/);
+    assert.deepEqual(diary.splice(0), ["one starts", "one stops"]);
+  }
+});
+
+test("a provider is not asked for its tools when the abort came while it started", async () => {
+  const diary: string[] = [];
+  const controller = new AbortController();
+  const starting = Promise.withResolvers<void>();
+  const list = () => {
+    diary.push("list");
+    return [];
+  };
+  const slow = recorded("slow", diary, { start: () => starting.promise, list });
+  const making = Pipeline.fromManifest(withServers(), { apiKey: "k", signal: controller.signal, toolProviders: [slow] });
+  making.catch(() => {});
+  controller.abort();
+  await assert.rejects(making, { code: "exec.pipeline.cancelled" });
+  starting.resolve();
+  await new Promise((ok) => setImmediate(ok));
+  assert.deepEqual(diary, ["slow stops"]);
+});
+
+test("a provider that does not stop is waited for no longer than 10 s", async () => {
+  const warnings: unknown[] = [];
+  const diary: string[] = [];
+  const stuck = recorded("stuck", diary, { stop: () => new Promise(() => {}) });
+  const pipeline = await Pipeline.fromManifest(withServers(), {
+    apiKey: "k",
+    toolProviders: [recorded("one", diary), stuck],
+    logger: { warn: (...args) => void warnings.push(args) },
+  });
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const closing = pipeline.close();
+    for (let i = 0; i < 3; i++) await new Promise((ok) => setImmediate(ok));
+    mock.timers.tick(10_000);
+    await closing;
+  } finally {
+    mock.timers.reset();
+  }
+  assert.match(String(warnings), /"stuck" could not be stopped.*10 s/);
+  assert.deepEqual(diary, ["one starts", "stuck starts", "one stops"]);
+});
+
+test("a tool whose schema cannot be compiled is a finding, and works", async () => {
+  await using at = await plainSite([
+    { name: "good", inputSchema: { type: "object", properties: { a: { $ref: "#/$defs/a" } }, $defs: { a: { type: "string" } } } },
+    { name: "odd", inputSchema: { type: "object", properties: { a: { type: "string", pattern: "(" } } } },
+    { name: "lost", inputSchema: { type: "object", properties: { a: { $ref: "#/$defs/b" } } } },
+    { name: "false", inputSchema: { type: "object", "~standard": 7 } },
+  ]);
+  await using model = await startModel({ script: [calls(["mcp__s__odd", { a: "x" }], ["mcp__s__lost", { a: "x" }]), { text: "Done." }] });
+  await using pipeline = await Pipeline.fromManifest(withServers({ name: "s", url: at.url }), { apiKey: "k", baseUrl: model.url });
+  assert.deepEqual(
+    pipeline.findings.map(({ severity, code, path, message }) => [severity, code, path, message]),
+    [
+      [
+        "warning",
+        "tools.schema_unchecked",
+        "tools.mcp__s__odd",
+        "input_schema.properties.a.pattern is no regular expression: inputs are not checked",
+      ],
+      [
+        "warning",
+        "tools.schema_unchecked",
+        "tools.mcp__s__lost",
+        'input_schema.properties.a.$ref: nothing stands at "#/$defs/b": inputs are not checked',
+      ],
+    ],
+  );
+  const told: unknown[] = [];
+  pipeline.on("tool.call_complete", ({ data }) => void told.push(data.result));
+  assert.equal((await pipeline.run("Go.")).text, "Done.");
+  assert.deepEqual(told, ["done", "done"]);
+});
+
+test("the value of every reference is struck out, but for a path and an address without a password", async () => {
+  await using world = await processes();
+  const names = ["MOTTO", "FOLDER", "PLACE", "PLACE_WITH_PASSWORD", "FOLDER_KEY"];
+  const manifest = withServers({
+    name: "s",
+    ...world.little(),
+    env: Object.fromEntries(names.map((name) => [`X_${name}`, reference(name)])),
+  });
+  const env = {
+    MOTTO: "CANARY/motto",
+    FOLDER: "/srv/files",
+    PLACE: "https://tickets.example/a",
+    PLACE_WITH_PASSWORD: "https://me:CANARY@tickets.example/a",
+    FOLDER_KEY: "/CANARY/key",
+  };
+  await using pipeline = await Pipeline.fromManifest(manifest, { apiKey: "k", env });
+  const { ask } = dispatcherOf(pipeline.tools.list());
+  const seen = JSON.parse(textOfOutcome(await ask("mcp__s__tell")));
+  assert.deepEqual(
+    names.map((name) => seen[`X_${name}`]),
+    ["***", "/srv/files", "https://tickets.example/a", "***", "***"],
+  );
 });

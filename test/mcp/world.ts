@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -46,12 +46,7 @@ export const processes = async (): Promise<Processes> => {
     little: (...words) => ({ command: process.execPath, args: [join(import.meta.dirname, "little-server.ts"), file, ...words] }),
     pids,
     left: () => pids().filter(alive),
-    async up(count) {
-      for (let waited = 0; pids().length < count; waited += 20) {
-        if (waited > 5000) throw new Error("the servers did not start");
-        await wait(20);
-      }
-    },
+    up: (count) => until(() => pids().length >= count, "the servers start"),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
 };
@@ -88,6 +83,71 @@ export const site = async (answer?: number, elsewhere = "/mcp"): Promise<Site> =
       await new Promise((ok) => server.close(ok));
     },
   };
+};
+
+interface Asked {
+  readonly id?: number;
+  readonly method?: string;
+  readonly params?: { readonly arguments?: { readonly [name: string]: unknown } };
+}
+export interface Plain extends AsyncDisposable {
+  readonly url: string;
+  readonly asked: readonly Asked[];
+  /** Calls whose request is not answered yet. */
+  open(): number;
+}
+type Answer = { readonly result: object } | { readonly error: object };
+
+/**
+ * A server of the protocol of 2025 that says what it is told to say: `tools` as they are, and to a call what `call` gives, which may write its answer itself and
+ * then gives nothing.
+ */
+export const plainSite = async (
+  tools: readonly object[] | { readonly error: object },
+  call: (response: ServerResponse, input: { readonly [name: string]: unknown }, id: number | undefined) => Answer | undefined = () => ({
+    result: { content: [{ type: "text", text: "done" }] },
+  }),
+): Promise<Plain> => {
+  const asked: Asked[] = [];
+  const open = new Set<ServerResponse>();
+  const info = { protocolVersion: "2025-11-25", capabilities: { tools: {} }, serverInfo: { name: "plain", version: "1" } };
+  const answer = (response: ServerResponse, question: Asked): Answer | undefined => {
+    if (question.method === "initialize") return { result: info };
+    if (question.method === "tools/list") return "error" in tools ? { error: tools.error } : { result: { tools } };
+    if (question.method !== "tools/call") return { error: { code: -32601, message: "no such method" } };
+    open.add(response);
+    response.on("close", () => open.delete(response));
+    return call(response, question.params?.arguments ?? {}, question.id);
+  };
+  const server = createServer(async (request, response) => {
+    let body = "";
+    for await (const piece of request) body += piece;
+    const question: Asked = JSON.parse(body || "{}");
+    asked.push(question);
+    if (question.id === undefined) return void response.writeHead(request.method === "POST" ? 202 : 405).end();
+    const said = answer(response, question);
+    if (said)
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ jsonrpc: "2.0", id: question.id, ...said }));
+  });
+  await new Promise<void>((ok) => server.listen(0, "127.0.0.1", ok));
+  const address = server.address();
+  return {
+    url: `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}/mcp`,
+    asked,
+    open: () => open.size,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((ok) => server.close(ok));
+    },
+  };
+};
+
+/** Resolves when it holds; throws after five seconds. */
+export const until = async (holds: () => boolean, what: string): Promise<void> => {
+  for (let waited = 0; !holds(); waited += 20) {
+    if (waited > 5000) throw new Error(`not within 5 s: ${what}`);
+    await wait(20);
+  }
 };
 
 /** A port at which nobody listens. */

@@ -2,9 +2,10 @@
 import { textOf, toolUses } from "../../contract/message.ts";
 import type { ModelResponse } from "../../contract/provider.ts";
 import { fields, type Json, type JsonObject, object } from "../../contract/schema.ts";
+import { schemaFault } from "../../contract/schema-fault.ts";
 import type { PendingToolCall } from "../../contract/state.ts";
 import { type Call, defineStrategy } from "../../contract/strategy.ts";
-import { mismatch, schemaFault } from "./json-schema.ts";
+import { mismatch } from "./json-schema.ts";
 
 export interface Parsed {
   readonly text: string;
