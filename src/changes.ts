@@ -145,7 +145,7 @@ export class Changes {
     const runtime = withParts(before.wiring.runtime, layer, parts, before.primary.name);
     const env = inForce(runtime);
     const { clock, log } = this.#stays;
-    const pool = renewsProviders(parts) ? providerPool(env, runtime.keyOf, clock, log) : before.wiring.pool;
+    const pool = renewsProviders(parts) ? providerPool(runtime, clock, log) : before.wiring.pool;
     const tools = Object.hasOwn(parts, "tools") ? this.#toolsOf(env, before.wiring.tools.outside) : before.wiring.tools;
     const next = configure(before, wire(runtime, tools, pool, this.#stays), before);
     const errors = newErrors(next, before);

@@ -12,8 +12,8 @@ import { textsOf } from "./manifest/roster.ts";
 import { toolName } from "./mcp/tools.ts";
 import type { PipelineOptions } from "./pipeline.ts";
 import { providerOf } from "./primary.ts";
-import { inForce, type Runtime } from "./runtime.ts";
-import type { Environment, ProviderSource, Wiring } from "./services.ts";
+import { accessOf, inForce, type Runtime } from "./runtime.ts";
+import type { ProviderSource, Wiring } from "./services.ts";
 
 export interface Parent {
   /** As it is in force. */
@@ -38,13 +38,12 @@ export const childOf = (document: ManifestDocument, allowed: readonly string[] |
 
 /** Of the host's own parts only the person who approves. A key goes to no other provider than the one that it is for. */
 const inherited = (document: ManifestDocument, runtime: Runtime): Omit<PipelineOptions, "manifest"> => {
-  const { host, adhocProviders: _, apiKey, baseUrl, providers = {}, ...rest }: Environment = inForce(runtime);
-  const same = providerOf(document) === runtime.keyOf;
+  const { host, adhocProviders: _, providers = {}, ...rest } = inForce(runtime);
   return {
     ...rest,
+    ...accessOf(runtime, providerOf(document)),
     subagents: {},
     memory: {},
-    ...(same ? { apiKey, baseUrl } : {}),
     providers: Object.fromEntries(Object.entries(providers).map(([name, source]) => [name, lent(source)])),
     host: host?.approve ? { approve: host.approve } : {},
   };

@@ -6,7 +6,7 @@ import { CredentialBundle, type ProviderCredentials } from "./providers/credenti
 import { providers as known } from "./providers/index.ts";
 import { noProvider } from "./providers/no-provider.ts";
 import type { RouterOptions } from "./providers/router.ts";
-import type { Environment } from "./services.ts";
+import { accessOf, inForce, type Runtime } from "./runtime.ts";
 
 export interface Pool {
   /** Throws `exec.api.no_client` when there is none of that name, or its credentials are missing. */
@@ -19,8 +19,8 @@ export interface Pool {
   close(): Promise<void>;
 }
 
-/** `keyOf`: the provider that the environment's `apiKey` and `baseUrl` are for. */
-export const providerPool = (env: Environment, keyOf: string, clock: Clock, log: Logger): Pool => {
+export const providerPool = (runtime: Runtime, clock: Clock, log: Logger): Pool => {
+  const env = inForce(runtime);
   const open = new Map<string, Provider | Promise<Provider>>();
   const bundle = env.credentials ?? CredentialBundle.fromEnvironment();
   const given = new Set<unknown>(Object.values(env.providers ?? {}));
@@ -39,7 +39,7 @@ export const providerPool = (env: Environment, keyOf: string, clock: Clock, log:
         code: "exec.api.bad_request",
       });
     const credentials = bundle.get(name);
-    const mine = name === keyOf ? { apiKey: env.apiKey, baseUrl: env.baseUrl } : {};
+    const mine = accessOf(runtime, name);
     return make(name, {
       ...credentials,
       ...(mine.apiKey ? { apiKey: mine.apiKey, authToken: undefined } : {}),

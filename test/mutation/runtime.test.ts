@@ -17,6 +17,7 @@ import {
 } from "geny-executor";
 import { startModel } from "geny-executor/testing";
 import { layersOf, resolve } from "../../src/channels.ts";
+import { runtimeOf } from "../../src/runtime.ts";
 import { callingProvider, noop } from "./scripted.ts";
 
 /** The keys that reached the wire, as they were sent. */
@@ -97,6 +98,48 @@ test("a key goes to the provider that it was given for, whatever the manifest is
   pipeline.refresh({ apiKey: "secret of openai" });
   await pipeline.run("hi");
   assert.deepEqual(made.at(-1), ["openai", "secret of openai"]);
+});
+
+test("a key and an address serve the provider that each was given for, by layer, also after a change of provider", async () => {
+  const made: unknown[] = [];
+  const source =
+    (name: string) =>
+    ({ apiKey = "none", baseUrl = "none" }: { apiKey?: string | undefined; baseUrl?: string | undefined }) => {
+      made.push(`${name}: ${apiKey} at ${baseUrl}`);
+      return callingProvider(1, undefined, { name });
+    };
+  const begin = () => {
+    const pipeline = PipelinePresets.minimal({
+      apiKey: "A",
+      baseUrl: "https://a",
+      credentials: new CredentialBundle({ openai: { apiKey: "bundle" } }),
+      providers: { anthropic: source("anthropic"), openai: source("openai") },
+    });
+    pipeline.mutator().updateStageConfig("api", { provider: "openai" });
+    return pipeline;
+  };
+  const gave = async (pipeline: ReturnType<typeof begin>): Promise<unknown> => {
+    await pipeline.run("hi");
+    return made.at(-1);
+  };
+  {
+    await using pipeline = begin();
+    pipeline.refresh({ baseUrl: "https://o" });
+    assert.equal(await gave(pipeline), "openai: bundle at https://o");
+  }
+  {
+    await using pipeline = begin();
+    pipeline.attach({ baseUrl: "https://o" });
+    assert.equal(await gave(pipeline), "openai: bundle at https://o");
+  }
+  await using pipeline = begin();
+  pipeline.refresh({ apiKey: "O" });
+  assert.equal(await gave(pipeline), "openai: O at none");
+  pipeline.refresh({ apiKey: undefined });
+  assert.equal(await gave(pipeline), "openai: bundle at none");
+  pipeline.refresh({ apiKey: "O" });
+  pipeline.mutator().updateStageConfig("api", { provider: "anthropic" });
+  assert.equal(await gave(pipeline), "anthropic: A at https://a");
 });
 
 test("parts of the host are given member by member, and a strategy that waited for one acts", async () => {
@@ -265,7 +308,7 @@ test("the strongest channel that gives a field decides it", () => {
 test("a setting that a mutation takes out is left to its default", () => {
   const manifest = PipelinePresets.minimal({ temperature: 0.5 }).snapshot().toJSON();
   const { temperature: _, ...model } = manifest.model;
-  const runtime = { attached: {}, refreshed: {}, keyOf: "anthropic", overridden: [] };
+  const runtime = runtimeOf({}, "anthropic");
   assert.deepEqual(resolve(layersOf({ manifest, document: manifest, runtime })).temperature, { value: 0.5, source: "manifest" });
   assert.deepEqual(resolve(layersOf({ manifest, document: { ...manifest, model }, runtime })).temperature, {
     value: null,
