@@ -9,30 +9,41 @@ import type { Tool } from "./contract/tool.ts";
 import { permits } from "./contract/tool-guard.ts";
 import { isObject } from "./manifest/json.ts";
 import { textsOf } from "./manifest/roster.ts";
-import { toolName } from "./mcp/tools.ts";
 import type { PipelineOptions } from "./pipeline.ts";
 import { providerOf } from "./primary.ts";
 import { accessOf, inForce, type Runtime } from "./runtime.ts";
 import type { ProviderSource, Wiring } from "./services.ts";
+import type { OutsideTool } from "./tool-list.ts";
 
+export interface Child {
+  readonly options: PipelineOptions;
+  /** Tools from outside that its parent shares with it. */
+  readonly outside: readonly OutsideTool[];
+}
 export interface Parent {
   /** As it is in force. */
   wiring(): Wiring;
 }
 
 /** `allowed`: the only tools it may have; null: all that its manifest names. Throws `exec.stage.guard_rejected` when nothing is left to spend. */
-export const childOf = (document: ManifestDocument, allowed: readonly string[] | null, state: State, parent: Parent): PipelineOptions => {
+export const childOf = (document: ManifestDocument, allowed: readonly string[] | null, state: State, parent: Parent): Child => {
   const named = namesTool(document);
   const { runtime, tools } = parent.wiring();
-  const may = ({ name }: Tool) => named(name) && (allowed?.includes(name) ?? true) && permits(state.toolGuard, name);
+  const serverOf = new Map(tools.outside.map(({ tool, server }) => [tool, server]));
+  const may = (tool: Tool) =>
+    named(tool, serverOf.get(tool) ?? null) && (allowed?.includes(tool.name) ?? true) && permits(state.toolGuard, tool.name);
+  const its = new Set(tools.registry.list().filter(may));
   return {
-    ...inherited(document, runtime),
-    manifest: {
-      ...document,
-      pipeline: { ...document.pipeline, ...budgetOf(document, state) },
-      tools: { ...document.tools, built_in: [], external: [], mcp_servers: [] },
+    options: {
+      ...inherited(document, runtime),
+      manifest: {
+        ...document,
+        pipeline: { ...document.pipeline, ...budgetOf(document, state) },
+        tools: { ...document.tools, built_in: [], external: [], mcp_servers: [] },
+      },
+      tools: [...its].filter((tool) => !serverOf.has(tool)),
     },
-    tools: tools.registry.list().filter(may),
+    outside: tools.outside.filter(({ tool }) => its.has(tool)),
   };
 };
 
@@ -73,12 +84,12 @@ const budgetOf = ({ pipeline }: ManifestDocument, state: State) => {
   return { cost_budget_usd: Math.min(own, left), ...(unknownPrice === "refuse" ? { unknown_price: unknownPrice } : {}) };
 };
 
-/** Whether a manifest names the parent's tool of that name: as built-in (`["*"]`: every one), as external, or by its MCP server. */
-const namesTool = ({ tools }: ManifestDocument): ((name: string) => boolean) => {
+/** Whether a manifest names a tool of the parent's: as built-in (`["*"]`: every one), as external, or by its MCP server. */
+const namesTool = ({ tools }: ManifestDocument): ((tool: Tool, server: string | null) => boolean) => {
   const builtIn = textsOf(tools.built_in);
   if (builtIn.length === 1 && builtIn[0] === "*") return () => true;
   const listed = (value: Json | undefined) => (Array.isArray(value) ? value.map((item) => (isObject(item) ? item.name : item)) : []);
   const names = new Set([...builtIn, ...textsOf(listed(tools.external).filter((name) => name !== undefined))]);
-  const servers = textsOf(listed(tools.mcp_servers).filter((name) => name !== undefined)).map((server) => toolName(server, ""));
-  return (name) => names.has(name) || servers.some((prefix) => name.startsWith(prefix));
+  const servers = textsOf(listed(tools.mcp_servers).filter((name) => name !== undefined));
+  return ({ name }, server) => names.has(name) || (server !== null && servers.includes(server));
 };

@@ -1,6 +1,7 @@
 /** The composition root: a manifest and what only a host can give become a pipeline that runs turns. */
 import { type ChangeOptions, Changes } from "./changes.ts";
 import { type Resolved, resolve } from "./channels.ts";
+import type { Child } from "./child.ts";
 import { configure } from "./configuration.ts";
 import { asError, ConfigError, type Finding, GenyExecutorError, PipelineError } from "./contract/errors.ts";
 import type { PipelineEvent } from "./contract/events.ts";
@@ -62,7 +63,12 @@ export class Pipeline implements AsyncDisposable {
     this.#manifest = manifest;
     this.#found = findings;
     this.selected = selected;
-    const making = { make: (child: PipelineOptions) => new Pipeline(child), wiring: () => this.changes.now.wiring };
+    const make = ({ options, outside }: Child) => {
+      const child = new Pipeline(options);
+      child.changes.addTools(outside);
+      return child;
+    };
+    const making = { make, wiring: () => this.changes.now.wiring };
     this.#stays = lasting(options, agentsOf(options.subagents, document, making));
     const { clock, log } = this.#stays;
     this.#bus = createBus(clock, log);

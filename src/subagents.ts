@@ -1,5 +1,5 @@
 /** Hands stage 12's work to the agents that a manifest's roster describes and that its host gives. */
-import { childOf, type Parent } from "./child.ts";
+import { type Child, childOf, type Parent } from "./child.ts";
 import type { Spent } from "./contract/bill.ts";
 import { asError } from "./contract/errors.ts";
 import { type Finding, finding } from "./contract/findings.ts";
@@ -16,7 +16,7 @@ type Delegate = NonNullable<Host["delegate"]>;
 export type Agent = Delegate | Pipeline | EnvironmentManifest | ManifestDocument;
 
 /** `make`: a pipeline. */
-export type Making = Parent & { make(options: PipelineOptions): Pipeline };
+export type Making = Parent & { make(child: Child): Pipeline };
 
 export interface Agents {
   /** The host with them. */

@@ -8,6 +8,7 @@ import {
   defineTool,
   type JsonObject,
   type ManifestDocument,
+  newState,
   Pipeline,
   type PipelineOptions,
   type Provider,
@@ -95,6 +96,25 @@ test("an agent shares the connection of its parent's MCP server by its name, and
   assert.equal(at.requests.length, before + 1, "one call, no handshake");
 });
 
+test("a server's tools are an agent's by the server's own name, at any depth, and by no name that begins like it", async () => {
+  await using at = await site();
+  await using model = await startModel({
+    script: [{ text: "[DELEGATE: scout: go]" }, { text: "[DELEGATE: helper: go]" }, { text: "a" }, { text: "b" }, { text: "c" }],
+  });
+  const named = { mcp_servers: [{ name: "web", url: at.url }] };
+  const scout = parent([{ agent_type: "helper", manifest: child(named) }]);
+  const manifest = parent([{ agent_type: "scout", manifest: { ...scout, tools: { ...scout.tools, ...named } } as JsonObject }]);
+  const mcp_servers = ["web", "web__admin", "web_"].map((name) => ({ name, url: at.url }));
+  await using pipeline = await Pipeline.fromManifest(
+    { ...manifest, tools: { ...manifest.tools, mcp_servers } },
+    { apiKey: "k", baseUrl: model.url },
+  );
+  await pipeline.run("Find it.");
+  const adding = offered(model).map((names) => names.filter((name) => name.endsWith("__add")));
+  const all = ["mcp__web__add", "mcp__web__admin__add", "mcp__web___add"];
+  assert.deepEqual(adding, [all, ["mcp__web__add"], ["mcp__web__add"], ["mcp__web__add"], all]);
+});
+
 test("what an agent spends is on its parent's books, and its parent's limit is its own", async () => {
   const usage = { input_tokens: 1000, output_tokens: 1000 };
   const prices = { "claude-sonnet-4-6": { input: 100, output: 100, cacheRead: null, cacheWrite: null } };
@@ -158,6 +178,38 @@ test("an abort ends the agent's turn, and what it had cost is not lost", async (
   );
   assert.equal(error.code, "exec.pipeline.cancelled");
   assert.equal(error.result.state.tokenUsage.input_tokens, 2000);
+});
+
+test("what agents that work side by side have spent is not lost on an abort, and no other one is begun", async () => {
+  await using model = await startModel({ script: [{ text: "go" }] });
+  const controller = new AbortController();
+  const begun: string[] = [];
+  const tokens = { input_tokens: 100, output_tokens: 0, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 };
+  const spent = { usage: { ...tokens, cost_usd: null, duration_ms: null }, cost: 1, held: 0 };
+  const type = { description: "", allowed_tools: [], provider: null, model_override: null, parallel: true, max_concurrent: 2, extras: {} };
+  const manifest = defineManifest({ name: "p", stages: { agent: { orchestrator: "subagent_type" }, persist: false } });
+  await using pipeline = make(manifest, model, {
+    host: {
+      agentType: () => type,
+      async delegate({ agent_type }) {
+        begun.push(agent_type);
+        if (agent_type === "b") {
+          // The other one has failed by the time at which this one answers.
+          controller.abort();
+          await new Promise((ok) => setImmediate(ok));
+        }
+        return { success: false, text: "", error: "stopped", spent };
+      },
+    },
+  });
+  const delegateRequests = ["a", "b", "c", "d"].map((agent_type) => ({ agent_type, task: "go" }));
+  const error = await pipeline.run("Go.", { signal: controller.signal, state: newState({ delegateRequests }) }).then(
+    () => assert.fail(),
+    (thrown) => thrown,
+  );
+  assert.equal(error.code, "exec.pipeline.cancelled");
+  assert.deepEqual(begun, ["a", "b"]);
+  assert.ok(error.result.state.totalCostUsd >= 2, String(error.result.state.totalCostUsd));
 });
 
 test("the option's agents win over the roster's: a function, a pipeline that stays open, a manifest", async () => {
