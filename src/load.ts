@@ -1,5 +1,6 @@
 /** From what a host gives to the manifest that a pipeline is made of, and what is said of it. */
 import { ConfigError, type Finding } from "./contract/errors.ts";
+import { partsOf } from "./contract/host.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import { offline } from "./engine/offline.ts";
 import type { Placed } from "./engine/plan.ts";
@@ -9,6 +10,7 @@ import { named } from "./manifest/names.ts";
 import { withRoster } from "./manifest/roster.ts";
 import { type HostOffers, selectedOf } from "./manifest/selections.ts";
 import { examine, placesWith, readAny, validateManifest } from "./manifest/validate.ts";
+import { MEMORY_PARTS } from "./memory-parts.ts";
 import { type PipelineOptions, pipelineFindings } from "./options.ts";
 import { serverFindings } from "./servers.ts";
 import { toolNames } from "./tool-list.ts";
@@ -37,7 +39,8 @@ export interface Loaded {
 export const load = ({ memory, ...given }: PipelineOptions, connecting: boolean): Loaded => {
   const wrong = pipelineFindings({ memory, ...given });
   if (wrong.length) throw new ConfigError([...wrong, ...validateManifest(given.manifest)]);
-  const options = memory ? { ...given, host: { ...given.host, ...memory } } : given;
+  const host = { ...(given.host && partsOf(given.host)), ...(memory && partsOf(memory, MEMORY_PARTS)) };
+  const options = given.host || memory ? { ...given, host } : given;
   const { places, findings } = placesWith({ stages: options.stages });
   const read = readAny(options.manifest);
   const cleared = options.strict === false ? clearedOf(read.document, options) : undefined;

@@ -55,7 +55,7 @@ export interface PipelineOptions extends Environment {
   readonly manifest: EnvironmentManifest | ManifestDocument;
   /** Who does what stage 12 hands on, by type of agent. They win over those of the manifest's `subagents`. */
   readonly subagents?: { readonly [agentType: string]: Agent };
-  /** What the manifest's `memory` is at this host. Wins over the same parts in `host`. */
+  /** What the manifest's `memory` is at this host; may be an instance of a class. Wins over the same parts in `host`. */
   readonly memory?: MemoryParts;
   /** The names of the hooks, skills and permissions that the host has; what the manifest's `host_selections` picks of them is `pipeline.selected`. */
   readonly offers?: HostOffers;
@@ -120,9 +120,11 @@ const mapOf =
     isObject(value)
       ? Object.entries(value).flatMap(([key, item]) => (item === undefined ? [] : look(item, `${path}.${key}`)))
       : anObject(value, path);
+/** What an instance of a class has beside the members that are asked for is its own business. */
 const members =
   (known: readonly string[], look: Look = whatever): Look =>
-  (value, path) => [...mapOf(look)(value, path), ...(isObject(value) ? unknownKeys(value, known, path) : [])];
+  (value, path) => [...mapOf(look)(value, path), ...(isObject(value) && isLiteral(value) ? unknownKeys(value, known, path) : [])];
+const isLiteral = (value: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(value));
 
 /** Every option of a pipeline. What is undefined is not given. */
 const OPTIONS: { readonly [K in keyof Required<PipelineOptions>]: Look } = {

@@ -1,6 +1,6 @@
 /** What only a host can give, in two layers: what was attached, and above it what a refresh put in its place. */
 import { ConfigError, type Finding } from "./contract/errors.ts";
-import type { Host } from "./contract/host.ts";
+import { type Host, partsOf } from "./contract/host.ts";
 import type { JsonObject } from "./contract/schema.ts";
 import { PARTS, partFindings } from "./options.ts";
 import type { Environment } from "./services.ts";
@@ -67,7 +67,7 @@ export const withParts = (runtime: Runtime, layer: Layer, given: Parts, primary:
   const mine = Object.fromEntries(ACCESS.filter((field) => parts[field] !== undefined).map((field) => [field, primary]));
   return {
     ...runtime,
-    [layer]: layered(runtime[layer], parts),
+    [layer]: layered(runtime[layer], parts.host ? { ...parts, host: partsOf(parts.host) } : parts),
     givenFor: { ...runtime.givenFor, [layer]: { ...runtime.givenFor[layer], ...mine } },
     overridden: [...new Set([...runtime.overridden, ...foreign.map(([name]) => name)])],
   };

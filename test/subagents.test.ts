@@ -12,6 +12,7 @@ import {
   Pipeline,
   type PipelineOptions,
   type Provider,
+  validateManifest,
 } from "geny-executor";
 import { providers } from "geny-executor/providers";
 import { type OfflineModel, startModel, type Turn } from "geny-executor/testing";
@@ -339,6 +340,51 @@ test("what the host attaches later joins the roster's agents, and answers the fi
   );
   pipeline.attach({ host: { delegate: undefined, retrieve: undefined } });
   assert.deepEqual(codes(), ["memory.needs_host", "subagent.needs_host"]);
+});
+
+class Memory {
+  readonly folder = "/memory";
+  #asked = 0;
+  #recorded = 0;
+  async retrieve() {
+    this.#asked += 1;
+    return [];
+  }
+  async recordTurns(messages: readonly unknown[]) {
+    this.#recorded += messages.length;
+    return messages.length;
+  }
+  told() {
+    return [this.#asked, this.#recorded];
+  }
+}
+
+test("a host and a memory may be instances of classes: beside agents, as a memory, when they are attached", async () => {
+  const manifest: ManifestDocument = {
+    ...defineManifest({
+      name: "m",
+      stages: { context: { retriever: "memory_aware" }, memory: { strategy: "provider_driven" }, persist: false },
+    }),
+    memory: { provider: "file", config: {} },
+  };
+  const scout = async () => ({ success: true, text: "", error: null });
+  const given: ((memory: Memory) => Omit<PipelineOptions, "manifest">)[] = [
+    (memory) => ({ memory }),
+    (host) => ({ host }),
+    (host) => ({ host, subagents: { scout } }),
+    (host) => ({ host, memory: { recordTurns: async () => 0 } }),
+    () => ({}),
+  ];
+  for (const [i, options] of given.entries()) {
+    await using model = await startModel({ script: [{ text: "Blue." }] });
+    const memory = new Memory();
+    await using pipeline = make(manifest, model, options(memory));
+    if (i === 4) pipeline.attach({ host: memory });
+    assert.deepEqual(pipeline.findings, []);
+    await pipeline.run("Which colour is the sky?");
+    assert.deepEqual(memory.told(), i === 3 ? [1, 0] : [1, 2], String(i));
+  }
+  assert.deepEqual(validateManifest(manifest, { host: new Memory() }), []);
 });
 
 test("the option memory is what stages 2, 18 and 19 work with", async () => {

@@ -1,7 +1,7 @@
 /** Everything that is wrong with a manifest, found at once: by its form, by the definitions of its stages, and by what neither says. */
 import { ConfigError } from "../contract/errors.ts";
 import { type Finding, finding } from "../contract/findings.ts";
-import type { Host } from "../contract/host.ts";
+import { type Host, partsOf } from "../contract/host.ts";
 import type { ManifestDocument } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
 import type { Services } from "../contract/services.ts";
@@ -43,7 +43,7 @@ export const validateManifest = (manifest: unknown, options: ValidateOptions = {
   const { places, findings } = placesWith(options);
   try {
     const taken = readAny(manifest);
-    const services = offline(withRoster(options.host, taken.document));
+    const services = offline(withRoster(options.host && partsOf(options.host), taken.document));
     return [...findings, ...taken.findings, ...within(taken.from, examine(taken.document, { ...options, places, services }).findings)];
   } catch (error) {
     if (error instanceof ConfigError) return [...findings, ...error.findings];
