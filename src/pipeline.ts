@@ -38,6 +38,9 @@ import { openTurn, type Turn } from "./turn.ts";
 
 export type { PipelineOptions, RunOptions };
 
+/** Milliseconds that a run has beside its grace time to leave a pipeline that is closed. */
+const LEAVING = 1000;
+
 export class Pipeline implements AsyncDisposable {
   /** For `PipelineMutator`: what the pipeline goes by, and what changes it. */
   readonly changes: Changes;
@@ -51,7 +54,9 @@ export class Pipeline implements AsyncDisposable {
   readonly #found: readonly Finding[];
   readonly #running = new Set<AbortController>();
   #outside: Outside | undefined;
-  #closed = false;
+  #closing: Promise<void> | undefined;
+  /** Called when the last run has left. */
+  #rested = () => {};
 
   /**
    * Throws `ConfigError` with all findings. Missing credentials are no error here; they are one at first use. `connecting`: MCP servers are going
@@ -231,21 +236,39 @@ export class Pipeline implements AsyncDisposable {
     return this.#stays.approvals.cancel(token);
   }
 
-  /** Cancels what runs, ends the streams, disconnects MCP servers, stops tool providers and closes the providers. Safe to call twice. */
-  async close(): Promise<void> {
-    this.#closed = true;
+  /**
+   * Cancels what runs and waits until it has ended (`graceMs` and a second at most), then disconnects MCP servers, stops tool providers and closes the
+   * providers. `events` ends at once, the stream of a run with its last event. A second call waits for the first.
+   */
+  close(): Promise<void> {
+    this.#closing ??= Promise.resolve().then(() => this.#close());
+    return this.#closing;
+  }
+  async #close(): Promise<void> {
+    this.#bus.close();
     for (const run of this.#running)
       run.abort(new PipelineError("The run was cancelled: the pipeline was closed.", { code: "exec.pipeline.cancelled" }));
-    this.#bus.close();
+    if (this.#running.size) await this.#rest();
     await this.#outside?.close();
     await this.changes.now.wiring.pool.close();
+  }
+  /** Resolves when the last run has left, or has had the time that it takes to close a broken turn. */
+  async #rest(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#rested = resolve;
+    const inTime = this.#stays.clock.after(this.#graceMs + LEAVING, resolve);
+    await promise;
+    inTime();
+  }
+  get #graceMs(): number {
+    return this.#options.graceMs ?? 10_000;
   }
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
   async #turn(input: unknown, options: RunOptions, runId: string): Promise<RunResult> {
-    if (this.#closed) throw new PipelineError("The pipeline is closed: make a new one.");
+    if (this.#closing) throw new PipelineError("The pipeline is closed: make a new one.");
     checkRun({ ...options });
     const { clock } = this.changes.now.services;
     const { maxTurnMs = this.#options.maxTurnMs } = options;
@@ -256,7 +279,7 @@ export class Pipeline implements AsyncDisposable {
     const late = () => stop.abort(new PipelineError(`The turn took longer than ${maxTurnMs} ms.`, { code: "exec.pipeline.timeout" }));
     const inTime = maxTurnMs === undefined ? undefined : clock.after(maxTurnMs, late);
     this.#running.add(stop);
-    const given = { changes: this.changes, bus: this.#bus, runId, signal: stop.signal, graceMs: this.#options.graceMs ?? 10_000 };
+    const given = { changes: this.changes, bus: this.#bus, runId, signal: stop.signal, graceMs: this.#graceMs };
     let leave = () => {};
     try {
       const turn = openTurn(input, options, given);
@@ -267,6 +290,7 @@ export class Pipeline implements AsyncDisposable {
       inTime?.();
       options.signal?.removeEventListener("abort", cancel);
       this.#running.delete(stop);
+      if (!this.#running.size) this.#rested();
     }
   }
 

@@ -17,6 +17,8 @@ import {
 } from "geny-executor";
 import { startModel } from "geny-executor/testing";
 import { layersOf, resolve } from "../../src/channels.ts";
+import { systemClock } from "../../src/engine/host.ts";
+import { providerPool } from "../../src/pool.ts";
 import { runtimeOf } from "../../src/runtime.ts";
 import { callingProvider, noop } from "./scripted.ts";
 
@@ -217,6 +219,14 @@ test("providers that were made are closed when the last turn has left them; the 
   assert.deepEqual(closed, ["made"]);
   await pipeline.close();
   assert.deepEqual(closed, ["made", "made again"]);
+});
+
+test("providers that are asked for after the end are not made: nobody would close them", async () => {
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const env = { providers: { mine: () => assert.fail("it was made") } };
+  const pool = providerPool(runtimeOf(env, "mine"), systemClock, log);
+  await pool.close();
+  assert.throws(() => pool.provider("mine", {}), { code: "exec.api.no_client" });
 });
 
 test("a provider that contradicts its name is refused unless it shall; then each turn says so", async () => {
