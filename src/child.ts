@@ -1,13 +1,14 @@
 /** What a pipeline gets that is made for one task of another one: no tool, no key and no dollar that its parent has not. */
 import { purseOf } from "./contract/budget.ts";
 import { GuardRejectError } from "./contract/errors.ts";
-import type { ManifestDocument } from "./contract/manifest.ts";
+import type { ManifestDocument, StageEntry } from "./contract/manifest.ts";
 import type { Provider } from "./contract/provider.ts";
 import type { Json } from "./contract/schema.ts";
 import type { State } from "./contract/state.ts";
 import type { Tool } from "./contract/tool.ts";
 import { permits } from "./contract/tool-guard.ts";
 import { isObject } from "./manifest/json.ts";
+import { named } from "./manifest/names.ts";
 import { textsOf } from "./manifest/roster.ts";
 import type { PipelineOptions } from "./pipeline.ts";
 import { providerOf } from "./primary.ts";
@@ -27,17 +28,18 @@ export interface Parent {
 
 /** `allowed`: the only tools it may have; null: all that its manifest names. Throws `exec.stage.guard_rejected` when nothing is left to spend. */
 export const childOf = (document: ManifestDocument, allowed: readonly string[] | null, state: State, parent: Parent): Child => {
-  const named = namesTool(document);
+  const names = namesTool(document);
   const { runtime, tools } = parent.wiring();
   const serverOf = new Map(tools.outside.map(({ tool, server }) => [tool, server]));
   const may = (tool: Tool) =>
-    named(tool, serverOf.get(tool) ?? null) && (allowed?.includes(tool.name) ?? true) && permits(state.toolGuard, tool.name);
+    names(tool, serverOf.get(tool) ?? null) && (allowed?.includes(tool.name) ?? true) && permits(state.toolGuard, tool.name);
   const its = new Set(tools.registry.list().filter(may));
   return {
     options: {
       ...inherited(document, runtime),
       manifest: {
         ...document,
+        stages: booking(document.stages),
         pipeline: { ...document.pipeline, ...budgetOf(document, state) },
         tools: { ...document.tools, built_in: [], external: [], mcp_servers: [] },
       },
@@ -72,6 +74,14 @@ const lent = (source: ProviderSource): ProviderSource => {
     ...(source.window ? { window: (model) => source.window?.(model) ?? null } : {}),
     ...(source.hops ? { hops: (model) => source.hops?.(model) ?? [] } : {}),
   } satisfies Provider;
+};
+
+/** Stage 7 at its defaults where the manifest has none, or one that is switched off: what a child spends is on its parent's bill. */
+const booking = (stages: readonly StageEntry[]): readonly StageEntry[] => {
+  const at = stages.findIndex((entry) => named(entry).name === "token");
+  if (at >= 0 && stages[at]?.active !== false) return stages;
+  const token = { order: 7, name: "token", active: true };
+  return at < 0 ? [...stages, token] : stages.with(at, token);
 };
 
 /** What the parent's turn may still spend, or less. */

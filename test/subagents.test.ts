@@ -137,6 +137,25 @@ test("what an agent spends is on its parent's books, and its parent's limit is i
   assert.ok(asked !== undefined && asked <= 8000, `its answer was limited to what 0.8 dollars buy: ${asked}`);
 });
 
+for (const [what, change] of [
+  ["switches it off", (stages: ManifestDocument["stages"]) => stages.map((s) => (s.name === "token" ? { ...s, active: false } : s))],
+  ["has none", (stages: ManifestDocument["stages"]) => stages.filter((s) => s.name !== "token")],
+] as const)
+  test(`an agent books by stage 7 although its manifest ${what}`, async () => {
+    const usage = { input_tokens: 1000, output_tokens: 1000 };
+    const prices = { "claude-sonnet-4-6": { input: 100, output: 100, cacheRead: null, cacheWrite: null } };
+    const looks = Array.from({ length: 9 }, () => ({ tool_calls: [{ name: "look", input: {} }], usage }));
+    for (const limit of [1, null]) {
+      await using model = await startModel({ script: [{ text: "[DELEGATE: scout: go]", usage }, ...looks, { text: "a" }, { text: "b" }] });
+      const manifest = child({ external: ["look"] }) as ManifestDocument;
+      const scout = { agent_type: "scout", manifest: { ...manifest, stages: change(manifest.stages) } as JsonObject };
+      const limited = { pipeline: { name: "parent", cost_budget_usd: limit }, model: { max_tokens: 100 } };
+      await using pipeline = make(parent([scout], limited), model, { prices });
+      const { totalCostUsd } = await pipeline.run("Find it.").catch((error) => error.result);
+      assert.ok(limit === null ? totalCostUsd > 2 : totalCostUsd > 0.8 && totalCostUsd <= 1, `${limit}: ${totalCostUsd}`);
+    }
+  });
+
 test("a parent without money left asks no agent", async () => {
   const usage = { input_tokens: 1000, output_tokens: 4000 };
   const prices = { "claude-sonnet-4-6": { input: 100, output: 100, cacheRead: null, cacheWrite: null } };
