@@ -67,6 +67,8 @@ export const agentsOf = (given: PipelineOptions["subagents"] = {}, document: Man
 const UNTOLD = { description: "", allowed_tools: [], provider: null, model_override: null, parallel: false, max_concurrent: 1, extras: {} };
 
 const isPipeline = (agent: Exclude<Agent, Delegate>): agent is Pipeline => "run" in agent && typeof agent.run === "function";
+export const isManifest = (agent: Agent): agent is EnvironmentManifest | ManifestDocument =>
+  typeof agent !== "function" && !isPipeline(agent);
 const documentOf = (manifest: object): ManifestDocument =>
   (manifest instanceof EnvironmentManifest ? manifest : EnvironmentManifest.fromJSON(manifest)).toJSON();
 

@@ -318,6 +318,31 @@ test("what is wrong with an agent's manifest is found when its parent is made, a
   );
 });
 
+test("what is wrong with a manifest that the host gives as an agent is found when the pipeline is made, at its place", async () => {
+  const errorsOf = (agent: unknown): readonly string[] => {
+    try {
+      new Pipeline({ manifest: parent([]), apiKey: "k", subagents: { scout: agent as ManifestDocument } });
+    } catch (error) {
+      assert.ok(error instanceof ConfigError, String(error));
+      return error.findings.filter(({ severity }) => severity === "error").map(({ path }) => path);
+    }
+    return [];
+  };
+  assert.deepEqual(errorsOf({ stages: 7 }), ["options.subagents.scout.stages"]);
+  assert.deepEqual(errorsOf(child({}, { model: { max_tokens: 0 } })), ["options.subagents.scout.model.max_tokens"]);
+  assert.ok(errorsOf({}).every((path) => path.startsWith("options.subagents.scout")) && errorsOf({}).length);
+  assert.deepEqual(errorsOf(7), ["options.subagents.scout"]);
+  await using pipeline = new Pipeline({
+    manifest: parent([]),
+    apiKey: "k",
+    subagents: { scout: child({}, { pipeline: { name: "child", colour: "red" } }) as ManifestDocument },
+  });
+  assert.deepEqual(
+    pipeline.findings.map(({ severity, path }) => `${severity} ${path}`),
+    ["warning options.subagents.scout.pipeline.colour"],
+  );
+});
+
 test("a roster's agent without a manifest, and a memory, wait for the host: they load, are kept, and are findings", async () => {
   const manifest: ManifestDocument = { ...parent([{ agent_type: "scout", env_id: "env_1" }]), memory: { provider: "file", config: {} } };
   const codes = (pipeline: Pipeline) => pipeline.findings.map(({ severity, code, path }) => `${severity} ${code} ${path}`).sort();
