@@ -86,12 +86,21 @@ const booking = (stages: readonly StageEntry[]): readonly StageEntry[] => {
 
 /** What the parent's turn may still spend, or less. */
 const budgetOf = ({ pipeline }: ManifestDocument, state: State) => {
+  const most = limitOf(pipeline.cost_budget_usd, state);
+  if (most === null) return {};
+  return { cost_budget_usd: most, ...(state.unknownPrice === "refuse" ? { unknown_price: "refuse" } : {}) };
+};
+
+/**
+ * What an agent may spend whose own limit is `own`: no more than is left of the turn's; null where the turn has no limit. Throws
+ * `exec.stage.guard_rejected` when nothing is left.
+ */
+export const limitOf = (own: Json | undefined, state: State): number | null => {
   const { limit, spent, unknownPrice } = purseOf(state);
-  if (limit === null || (spent === null && unknownPrice === "allow")) return {};
+  if (limit === null || (spent === null && unknownPrice === "allow")) return null;
   const left = spent === null ? 0 : limit - spent;
   if (left <= 0) throw new GuardRejectError(`Nothing is left of the $${limit} that the turn may cost.`, { guard: "cost_budget" });
-  const own = typeof pipeline.cost_budget_usd === "number" ? pipeline.cost_budget_usd : left;
-  return { cost_budget_usd: Math.min(own, left), ...(unknownPrice === "refuse" ? { unknown_price: unknownPrice } : {}) };
+  return typeof own === "number" ? Math.min(own, left) : left;
 };
 
 /** Whether a manifest names a tool of the parent's: as built-in (`["*"]`: every one), as external, or by its MCP server. */

@@ -4,11 +4,11 @@ import { finding, unknownKeys } from "./contract/findings.ts";
 import { HOST_PARTS } from "./contract/host.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import type { MessageInput } from "./contract/message.ts";
-import { check, type JsonObject } from "./contract/schema.ts";
+import { check, fields, type JsonObject } from "./contract/schema.ts";
 import type { State } from "./contract/state.ts";
 import type { EnvironmentManifest } from "./manifest/document.ts";
 import type { HostOffers } from "./manifest/selections.ts";
-import { MODEL } from "./manifest/settings.ts";
+import { MODEL, PIPELINE_SETTINGS } from "./manifest/settings.ts";
 import { MEMORY_PARTS, type MemoryParts } from "./memory-parts.ts";
 import { type OutputSchema, outputFindings } from "./output.ts";
 import type { RunResult } from "./result.ts";
@@ -23,17 +23,21 @@ export interface ModelOverrides {
   readonly topP?: number;
   readonly thinkingEnabled?: boolean;
   readonly thinkingBudgetTokens?: number;
+  /** US dollars that the run may cost. */
+  readonly costBudgetUsd?: number;
 }
 export const ModelOverrides = (overrides: ModelOverrides): ModelOverrides => overrides;
 
+const OVERRIDABLE = fields({ ...MODEL.shape, cost_budget_usd: PIPELINE_SETTINGS.shape.cost_budget_usd });
 /** Ours → the wire's. */
-const OVERRIDES: { readonly [K in keyof Required<ModelOverrides>]: keyof typeof MODEL.shape } = {
+const OVERRIDES: { readonly [K in keyof Required<ModelOverrides>]: keyof typeof OVERRIDABLE.shape } = {
   model: "model",
   maxTokens: "max_tokens",
   temperature: "temperature",
   topP: "top_p",
   thinkingEnabled: "thinking_enabled",
   thinkingBudgetTokens: "thinking_budget_tokens",
+  costBudgetUsd: "cost_budget_usd",
 };
 
 /** What only a host can give; it may be given anew while the pipeline lives. */
@@ -191,7 +195,7 @@ export const checkRun = (options: object): void => {
 export const overrideFindings = (overrides: ModelOverrides): Finding[] => {
   if (typeof overrides !== "object" || overrides === null) return [finding("option.invalid", "options.overrides", "must be an object")];
   const wire = Object.fromEntries(Object.entries(overrides).map(([key, value]) => [OVERRIDES[key as keyof ModelOverrides] ?? key, value]));
-  const wrong = check(MODEL, wire).problems.filter((p) => p.kind !== "unknown");
+  const wrong = check(OVERRIDABLE, wire).problems.filter((p) => p.kind !== "unknown");
   return [
     ...unknownKeys(overrides, Object.keys(OVERRIDES), "options.overrides"),
     ...wrong.map(

@@ -156,6 +156,31 @@ for (const [what, change] of [
     }
   });
 
+test("a host's pipeline that is an agent is held to what is left of its parent's limit, or to its own", async () => {
+  const usage = { input_tokens: 1000, output_tokens: 1000 };
+  const prices = { "claude-sonnet-4-6": { input: 100, output: 100, cacheRead: null, cacheWrite: null } };
+  const asked: number[] = [];
+  for (const own of [null, 0.5, 5]) {
+    await using model = await startModel({
+      script: [
+        { text: "[DELEGATE: scout: go]", usage },
+        { text: "a", usage },
+        { text: "b", usage },
+      ],
+    });
+    const manifest = child({}, { model: { max_tokens: 100_000 }, pipeline: { name: "scout", cost_budget_usd: own } }) as ManifestDocument;
+    await using scout = make(manifest, model, { prices });
+    const limited = { pipeline: { name: "parent", cost_budget_usd: 1 }, model: { max_tokens: 100 } };
+    await using pipeline = make(parent([], limited), model, { prices, subagents: { scout } });
+    assert.ok(((await pipeline.run("Find it.")).totalCostUsd ?? 0) > 0.5);
+    asked.push((model.requests[1]?.body as { max_tokens: number }).max_tokens);
+  }
+  const [left = 0, less = 0, more = 0] = asked;
+  assert.ok(left > 5000 && left <= 8000, String(left));
+  assert.ok(less > 2000 && less <= 5000, String(less));
+  assert.equal(more, left);
+});
+
 test("a parent without money left asks no agent", async () => {
   const usage = { input_tokens: 1000, output_tokens: 4000 };
   const prices = { "claude-sonnet-4-6": { input: 100, output: 100, cacheRead: null, cacheWrite: null } };
