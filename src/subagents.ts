@@ -87,7 +87,9 @@ const asked = async (
   const sessionId = `${state.sessionId}-${agent_type}-${crypto.randomUUID().slice(0, 8)}`;
   let result: RunResult | undefined;
   try {
-    const onResult = (told: RunResult) => void (result = told);
+    const onResult = (told: RunResult) => {
+      result = told;
+    };
     const { success, text, completionDetail } = await pipeline.run(task, { signal, sessionId, overrides, onResult });
     return { success, text, error: success ? null : completionDetail, ...spentBy(result) };
   } catch (thrown) {
