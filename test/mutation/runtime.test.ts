@@ -201,17 +201,19 @@ test("attach waits for turns to be over; refresh does not", async () => {
 
 test("providers that were made are closed when the last turn has left them; the host's own are left open", async () => {
   const closed: string[] = [];
-  const closing = (name: string, delayMs = 0): Provider => ({
-    ...callingProvider(1, () => wait(delayMs)),
+  const closing = (name: string, heard?: () => unknown): Provider => ({
+    ...callingProvider(1, heard),
     close: async () => void closed.push(name),
   });
-  await using pipeline = PipelinePresets.minimal({ providers: { anthropic: () => closing("made", 30) } });
-  const run = pipeline.run("hi");
-  await wait(10);
-  pipeline.refresh({ providers: { anthropic: closing("given") } });
-  await wait(5);
-  assert.deepEqual(closed, [], "a turn goes by it");
-  await run;
+  let during: readonly string[] | undefined;
+  const refresh = async () => {
+    pipeline.refresh({ providers: { anthropic: closing("given") } });
+    await new Promise((ok) => setImmediate(ok));
+    during = [...closed];
+  };
+  await using pipeline = PipelinePresets.minimal({ providers: { anthropic: () => closing("made", refresh) } });
+  await pipeline.run("hi");
+  assert.deepEqual(during, [], "a turn goes by it");
   assert.deepEqual(closed, ["made"]);
   await pipeline.run("hi");
   pipeline.refresh({ providers: { anthropic: () => closing("made again") } });
