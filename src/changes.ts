@@ -4,7 +4,6 @@ import { type Blueprint, type Configuration, configure, worksAlike } from "./con
 import { ConfigError, MutationError, PipelineError } from "./contract/errors.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import type { JsonObject } from "./contract/schema.ts";
-import type { Tool } from "./contract/tool.ts";
 import type { Run } from "./engine/run.ts";
 import { placeOf } from "./manifest/artifacts.ts";
 import { misfit } from "./manifest/mutate.ts";
@@ -14,7 +13,7 @@ import { change, type Mutation, mutationOf } from "./mutation.ts";
 import { providerPool } from "./pool.ts";
 import { inForce, type Parts, partsBy, renewsProviders, withParts } from "./runtime.ts";
 import { type Environment, type Lasting, wire } from "./services.ts";
-import { type ToolList, toolsOf } from "./tool-list.ts";
+import { type OutsideTool, type ToolList, toolsOf } from "./tool-list.ts";
 
 export interface MutationResult {
   /** Always true: a change that cannot be made throws. */
@@ -156,7 +155,7 @@ export class Changes {
     const runtime = withParts(before.wiring.runtime, layer, parts, before.primary.name);
     const env = inForce(runtime);
     const { clock, log } = this.#stays;
-    const pool = renewsProviders(parts) ? providerPool(env, runtime.keyOf, clock, log) : before.wiring.pool;
+    const pool = renewsProviders(parts) ? providerPool(runtime, clock, log) : before.wiring.pool;
     const tools = Object.hasOwn(parts, "tools") ? this.#toolsOf(env, before.wiring.tools.outside) : before.wiring.tools;
     const next = configure(before, wire(runtime, tools, pool, this.#stays), before);
     const errors = newErrors(next.findings, before.findings);
@@ -170,12 +169,13 @@ export class Changes {
   }
 
   /** Offers tools from outside too. */
-  addTools(tools: readonly Tool[]): void {
+  addTools(tools: readonly OutsideTool[]): void {
+    if (!tools.length) return;
     const { runtime, pool, tools: had } = this.#now.wiring;
     const list = this.#toolsOf(inForce(runtime), [...had.outside, ...tools]);
     this.#now = configure(this.#now, wire(runtime, list, pool, this.#stays), this.#now);
   }
-  #toolsOf(env: Environment, outside: readonly Tool[]): ToolList {
+  #toolsOf(env: Environment, outside: readonly OutsideTool[]): ToolList {
     return toolsOf(env, this.#now.document.tools, this.#stays.log, outside);
   }
 

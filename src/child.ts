@@ -1,50 +1,62 @@
 /** What a pipeline gets that is made for one task of another one: no tool, no key and no dollar that its parent has not. */
 import { purseOf } from "./contract/budget.ts";
 import { GuardRejectError } from "./contract/errors.ts";
-import type { ManifestDocument } from "./contract/manifest.ts";
+import type { ManifestDocument, StageEntry } from "./contract/manifest.ts";
 import type { Provider } from "./contract/provider.ts";
 import type { Json } from "./contract/schema.ts";
 import type { State } from "./contract/state.ts";
 import type { Tool } from "./contract/tool.ts";
 import { permits } from "./contract/tool-guard.ts";
 import { isObject } from "./manifest/json.ts";
+import { named } from "./manifest/names.ts";
 import { textsOf } from "./manifest/roster.ts";
-import { toolName } from "./mcp/tools.ts";
 import type { PipelineOptions } from "./pipeline.ts";
 import { providerOf } from "./primary.ts";
-import { inForce, type Runtime } from "./runtime.ts";
-import type { Environment, ProviderSource, Wiring } from "./services.ts";
+import { accessOf, inForce, type Runtime } from "./runtime.ts";
+import type { ProviderSource, Wiring } from "./services.ts";
+import type { OutsideTool } from "./tool-list.ts";
 
+export interface Child {
+  readonly options: PipelineOptions;
+  /** Tools from outside that its parent shares with it. */
+  readonly outside: readonly OutsideTool[];
+}
 export interface Parent {
   /** As it is in force. */
   wiring(): Wiring;
 }
 
 /** `allowed`: the only tools it may have; null: all that its manifest names. Throws `exec.stage.guard_rejected` when nothing is left to spend. */
-export const childOf = (document: ManifestDocument, allowed: readonly string[] | null, state: State, parent: Parent): PipelineOptions => {
-  const named = namesTool(document);
+export const childOf = (document: ManifestDocument, allowed: readonly string[] | null, state: State, parent: Parent): Child => {
+  const names = namesTool(document);
   const { runtime, tools } = parent.wiring();
-  const may = ({ name }: Tool) => named(name) && (allowed?.includes(name) ?? true) && permits(state.toolGuard, name);
+  const serverOf = new Map(tools.outside.map(({ tool, server }) => [tool, server]));
+  const may = (tool: Tool) =>
+    names(tool, serverOf.get(tool) ?? null) && (allowed?.includes(tool.name) ?? true) && permits(state.toolGuard, tool.name);
+  const its = new Set(tools.registry.list().filter(may));
   return {
-    ...inherited(document, runtime),
-    manifest: {
-      ...document,
-      pipeline: { ...document.pipeline, ...budgetOf(document, state) },
-      tools: { ...document.tools, built_in: [], external: [], mcp_servers: [] },
+    options: {
+      ...inherited(document, runtime),
+      manifest: {
+        ...document,
+        stages: booking(document.stages),
+        pipeline: { ...document.pipeline, ...budgetOf(document, state) },
+        tools: { ...document.tools, built_in: [], external: [], mcp_servers: [] },
+      },
+      tools: [...its].filter((tool) => !serverOf.has(tool)),
     },
-    tools: tools.registry.list().filter(may),
+    outside: tools.outside.filter(({ tool }) => its.has(tool)),
   };
 };
 
 /** Of the host's own parts only the person who approves. A key goes to no other provider than the one that it is for. */
 const inherited = (document: ManifestDocument, runtime: Runtime): Omit<PipelineOptions, "manifest"> => {
-  const { host, adhocProviders: _, apiKey, baseUrl, providers = {}, ...rest }: Environment = inForce(runtime);
-  const same = providerOf(document) === runtime.keyOf;
+  const { host, adhocProviders: _, providers = {}, ...rest } = inForce(runtime);
   return {
     ...rest,
+    ...accessOf(runtime, providerOf(document)),
     subagents: {},
     memory: {},
-    ...(same ? { apiKey, baseUrl } : {}),
     providers: Object.fromEntries(Object.entries(providers).map(([name, source]) => [name, lent(source)])),
     host: host?.approve ? { approve: host.approve } : {},
   };
@@ -64,22 +76,39 @@ const lent = (source: ProviderSource): ProviderSource => {
   } satisfies Provider;
 };
 
-/** What the parent's turn may still spend, or less. */
-const budgetOf = ({ pipeline }: ManifestDocument, state: State) => {
-  const { limit, spent, unknownPrice } = purseOf(state);
-  if (limit === null || (spent === null && unknownPrice === "allow")) return {};
-  const left = spent === null ? 0 : limit - spent;
-  if (left <= 0) throw new GuardRejectError(`Nothing is left of the $${limit} that the turn may cost.`, { guard: "cost_budget" });
-  const own = typeof pipeline.cost_budget_usd === "number" ? pipeline.cost_budget_usd : left;
-  return { cost_budget_usd: Math.min(own, left), ...(unknownPrice === "refuse" ? { unknown_price: unknownPrice } : {}) };
+/** Stage 7 at its defaults where the manifest has none, or one that is switched off: what a child spends is on its parent's bill. */
+const booking = (stages: readonly StageEntry[]): readonly StageEntry[] => {
+  const at = stages.findIndex((entry) => named(entry).name === "token");
+  if (at >= 0 && stages[at]?.active !== false) return stages;
+  const token = { order: 7, name: "token", active: true };
+  return at < 0 ? [...stages, token] : stages.with(at, token);
 };
 
-/** Whether a manifest names the parent's tool of that name: as built-in (`["*"]`: every one), as external, or by its MCP server. */
-const namesTool = ({ tools }: ManifestDocument): ((name: string) => boolean) => {
+/** What the parent's turn may still spend, or less. */
+const budgetOf = ({ pipeline }: ManifestDocument, state: State) => {
+  const most = limitOf(pipeline.cost_budget_usd, state);
+  if (most === null) return {};
+  return { cost_budget_usd: most, ...(state.unknownPrice === "refuse" ? { unknown_price: "refuse" } : {}) };
+};
+
+/**
+ * What an agent may spend whose own limit is `own`: no more than is left of the turn's; null where the turn has no limit. Throws
+ * `exec.stage.guard_rejected` when nothing is left.
+ */
+export const limitOf = (own: Json | undefined, state: State): number | null => {
+  const { limit, spent, unknownPrice } = purseOf(state);
+  if (limit === null || (spent === null && unknownPrice === "allow")) return null;
+  const left = spent === null ? 0 : limit - spent;
+  if (left <= 0) throw new GuardRejectError(`Nothing is left of the $${limit} that the turn may cost.`, { guard: "cost_budget" });
+  return typeof own === "number" ? Math.min(own, left) : left;
+};
+
+/** Whether a manifest names a tool of the parent's: as built-in (`["*"]`: every one), as external, or by its MCP server. */
+const namesTool = ({ tools }: ManifestDocument): ((tool: Tool, server: string | null) => boolean) => {
   const builtIn = textsOf(tools.built_in);
   if (builtIn.length === 1 && builtIn[0] === "*") return () => true;
   const listed = (value: Json | undefined) => (Array.isArray(value) ? value.map((item) => (isObject(item) ? item.name : item)) : []);
   const names = new Set([...builtIn, ...textsOf(listed(tools.external).filter((name) => name !== undefined))]);
-  const servers = textsOf(listed(tools.mcp_servers).filter((name) => name !== undefined)).map((server) => toolName(server, ""));
-  return (name) => names.has(name) || servers.some((prefix) => name.startsWith(prefix));
+  const servers = textsOf(listed(tools.mcp_servers).filter((name) => name !== undefined));
+  return ({ name }, server) => names.has(name) || (server !== null && servers.includes(server));
 };

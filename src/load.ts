@@ -1,5 +1,6 @@
 /** From what a host gives to the manifest that a pipeline is made of, and what is said of it. */
 import { ConfigError, type Finding } from "./contract/errors.ts";
+import { partsOf } from "./contract/host.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import { offline } from "./engine/offline.ts";
 import type { Placed } from "./engine/plan.ts";
@@ -8,9 +9,11 @@ import { type Cleared, within, withoutErrors } from "./manifest/drop.ts";
 import { named } from "./manifest/names.ts";
 import { withRoster } from "./manifest/roster.ts";
 import { type HostOffers, selectedOf } from "./manifest/selections.ts";
-import { examine, placesWith, readAny, validateManifest } from "./manifest/validate.ts";
+import { agentFindings, examine, placesWith, readAny, validateManifest } from "./manifest/validate.ts";
+import { MEMORY_PARTS } from "./memory-parts.ts";
 import { type PipelineOptions, pipelineFindings } from "./options.ts";
 import { serverFindings } from "./servers.ts";
+import { isManifest } from "./subagents.ts";
 import { toolNames } from "./tool-list.ts";
 
 export interface Loaded {
@@ -37,7 +40,10 @@ export interface Loaded {
 export const load = ({ memory, ...given }: PipelineOptions, connecting: boolean): Loaded => {
   const wrong = pipelineFindings({ memory, ...given });
   if (wrong.length) throw new ConfigError([...wrong, ...validateManifest(given.manifest)]);
-  const options = memory ? { ...given, host: { ...given.host, ...memory } } : given;
+  const host = { ...(given.host && partsOf(given.host)), ...(memory && partsOf(memory, MEMORY_PARTS)) };
+  const options = given.host || memory ? { ...given, host } : given;
+  const agents = agentsIn(options);
+  if (agents.some(({ severity }) => severity === "error")) throw new ConfigError([...agents, ...validateManifest(given.manifest)]);
   const { places, findings } = placesWith({ stages: options.stages });
   const read = readAny(options.manifest);
   const cleared = options.strict === false ? clearedOf(read.document, options) : undefined;
@@ -50,6 +56,7 @@ export const load = ({ memory, ...given }: PipelineOptions, connecting: boolean)
     places,
     findings: [
       ...findings,
+      ...agents,
       ...read.findings,
       ...within(read.from, dropped),
       ...serverFindings(whole.tools, options, connecting),
@@ -61,9 +68,22 @@ export const load = ({ memory, ...given }: PipelineOptions, connecting: boolean)
   };
 };
 
-const clearedOf = (document: ManifestDocument, options: PipelineOptions): Cleared<ManifestDocument> => {
+/** What a document is examined with at that host: `of` is the document whose agents it has. */
+const besideOf = (options: PipelineOptions, of?: ManifestDocument) => {
   const { stages, providers = {}, host, subagents = {}, unknownKeys } = options;
   const { places } = placesWith({ stages, providers: Object.keys(providers) });
-  const services = offline(withRoster(host, document, Object.keys(subagents)));
-  return withoutErrors(document, (left) => examine(left, { places, services, unknownKeys, tools: toolNames(options) }).findings);
+  const services = offline(of ? withRoster(host, of, Object.keys(subagents)) : host);
+  return { places, services, unknownKeys, tools: toolNames(options) };
+};
+/** What is to be said of manifests that the host gives as agents. */
+const agentsIn = (options: PipelineOptions): readonly Finding[] => {
+  const manifests = Object.entries(options.subagents ?? {}).filter(([, agent]) => isManifest(agent));
+  if (!manifests.length) return [];
+  const beside = besideOf(options);
+  return manifests.flatMap(([type, manifest]) => agentFindings(manifest, `options.subagents.${type}`, beside));
+};
+
+const clearedOf = (document: ManifestDocument, options: PipelineOptions): Cleared<ManifestDocument> => {
+  const beside = besideOf(options, document);
+  return withoutErrors(document, (left) => examine(left, beside).findings);
 };

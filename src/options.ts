@@ -4,16 +4,17 @@ import { finding, unknownKeys } from "./contract/findings.ts";
 import { HOST_PARTS } from "./contract/host.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import type { MessageInput } from "./contract/message.ts";
-import { check, type JsonObject } from "./contract/schema.ts";
+import { check, fields, type JsonObject } from "./contract/schema.ts";
 import type { State } from "./contract/state.ts";
 import type { EnvironmentManifest } from "./manifest/document.ts";
 import type { HostOffers } from "./manifest/selections.ts";
-import { MODEL } from "./manifest/settings.ts";
+import { MODEL, PIPELINE_SETTINGS } from "./manifest/settings.ts";
 import { MEMORY_PARTS, type MemoryParts } from "./memory-parts.ts";
 import { type OutputSchema, outputFindings } from "./output.ts";
 import type { RunResult } from "./result.ts";
 import type { Environment } from "./services.ts";
 import type { Agent } from "./subagents.ts";
+import { ToolRegistry } from "./tools/registry.ts";
 
 /** Settings for one run; they win over everything else, and each is told by the event `config.override_applied`. */
 export interface ModelOverrides {
@@ -23,17 +24,21 @@ export interface ModelOverrides {
   readonly topP?: number;
   readonly thinkingEnabled?: boolean;
   readonly thinkingBudgetTokens?: number;
+  /** US dollars that the run may cost. */
+  readonly costBudgetUsd?: number;
 }
 export const ModelOverrides = (overrides: ModelOverrides): ModelOverrides => overrides;
 
+const OVERRIDABLE = fields({ ...MODEL.shape, cost_budget_usd: PIPELINE_SETTINGS.shape.cost_budget_usd });
 /** Ours → the wire's. */
-const OVERRIDES: { readonly [K in keyof Required<ModelOverrides>]: keyof typeof MODEL.shape } = {
+const OVERRIDES: { readonly [K in keyof Required<ModelOverrides>]: keyof typeof OVERRIDABLE.shape } = {
   model: "model",
   maxTokens: "max_tokens",
   temperature: "temperature",
   topP: "top_p",
   thinkingEnabled: "thinking_enabled",
   thinkingBudgetTokens: "thinking_budget_tokens",
+  costBudgetUsd: "cost_budget_usd",
 };
 
 /** What only a host can give; it may be given anew while the pipeline lives. */
@@ -55,7 +60,7 @@ export interface PipelineOptions extends Environment {
   readonly manifest: EnvironmentManifest | ManifestDocument;
   /** Who does what stage 12 hands on, by type of agent. They win over those of the manifest's `subagents`. */
   readonly subagents?: { readonly [agentType: string]: Agent };
-  /** What the manifest's `memory` is at this host. Wins over the same parts in `host`. */
+  /** What the manifest's `memory` is at this host; may be an instance of a class. Wins over the same parts in `host`. */
   readonly memory?: MemoryParts;
   /** The names of the hooks, skills and permissions that the host has; what the manifest's `host_selections` picks of them is `pipeline.selected`. */
   readonly offers?: HostOffers;
@@ -120,9 +125,11 @@ const mapOf =
     isObject(value)
       ? Object.entries(value).flatMap(([key, item]) => (item === undefined ? [] : look(item, `${path}.${key}`)))
       : anObject(value, path);
+/** What an instance of a class has beside the members that are asked for is its own business. */
 const members =
   (known: readonly string[], look: Look = whatever): Look =>
-  (value, path) => [...mapOf(look)(value, path), ...(isObject(value) ? unknownKeys(value, known, path) : [])];
+  (value, path) => [...mapOf(look)(value, path), ...(isObject(value) && isLiteral(value) ? unknownKeys(value, known, path) : [])];
+const isLiteral = (value: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(value));
 
 /** Every option of a pipeline. What is undefined is not given. */
 const OPTIONS: { readonly [K in keyof Required<PipelineOptions>]: Look } = {
@@ -136,7 +143,7 @@ const OPTIONS: { readonly [K in keyof Required<PipelineOptions>]: Look } = {
   apiKey: text,
   baseUrl: text,
   providers: mapOf(is((value) => typeof value === "function" || has(value, "stream"), "must be a provider, or a function that makes one")),
-  tools: is((value) => Array.isArray(value) || has(value, "list"), "must be a list of tools, or a ToolRegistry"),
+  tools: is((value) => Array.isArray(value) || value instanceof ToolRegistry, "must be a list of tools, or a ToolRegistry"),
   adhocProviders: listOf(is((value) => has(value, "get"), "must have the function `get(name)`")),
   host: members(HOST_PARTS),
   memory: members(MEMORY_PARTS),
@@ -189,7 +196,7 @@ export const checkRun = (options: object): void => {
 export const overrideFindings = (overrides: ModelOverrides): Finding[] => {
   if (typeof overrides !== "object" || overrides === null) return [finding("option.invalid", "options.overrides", "must be an object")];
   const wire = Object.fromEntries(Object.entries(overrides).map(([key, value]) => [OVERRIDES[key as keyof ModelOverrides] ?? key, value]));
-  const wrong = check(MODEL, wire).problems.filter((p) => p.kind !== "unknown");
+  const wrong = check(OVERRIDABLE, wire).problems.filter((p) => p.kind !== "unknown");
   return [
     ...unknownKeys(overrides, Object.keys(OVERRIDES), "options.overrides"),
     ...wrong.map(

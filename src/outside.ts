@@ -6,6 +6,7 @@ import type { Logger } from "./contract/services.ts";
 import type { Tool } from "./contract/tool.ts";
 import { MCPManager } from "./mcp/manager.ts";
 import type { Servers } from "./servers.ts";
+import type { OutsideTool } from "./tool-list.ts";
 
 /** Gives tools that live as long as the pipeline. */
 export interface ToolProvider {
@@ -25,7 +26,7 @@ export interface OutsideOptions {
 }
 
 export interface Outside {
-  readonly tools: readonly Tool[];
+  readonly tools: readonly OutsideTool[];
   /**
    * Disconnects the servers, then stops the providers, the last one first. Never rejects: what fails, or takes a provider more than 10 s, is
    * logged. Whoever calls it again waits for the same end.
@@ -55,13 +56,15 @@ export const reachOutside = async (
     return closing;
   };
   try {
-    const tools: Tool[] = [];
+    const tools: OutsideTool[] = [];
     signal.throwIfAborted();
     for (const provider of providers) {
       started.push(provider);
-      tools.push(...(await orAbort(begun(provider, signal), signal)));
+      const listed = await orAbort(begun(provider, signal), signal);
+      tools.push(...listed.map((tool) => ({ tool, server: null })));
     }
-    tools.push(...(await manager.connectAll(configs, { signal, secrets })));
+    await manager.connectAll(configs, { signal, secrets });
+    for (const server of Object.keys(configs)) tools.push(...manager.listTools(server).map((tool) => ({ tool, server })));
     return { tools, close };
   } catch (error) {
     await close();

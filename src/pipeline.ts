@@ -1,6 +1,7 @@
 /** The composition root: a manifest and what only a host can give become a pipeline that runs turns. */
 import { type ChangeOptions, Changes } from "./changes.ts";
 import { type Resolved, resolve } from "./channels.ts";
+import type { Child } from "./child.ts";
 import { configure } from "./configuration.ts";
 import { asError, ConfigError, type Finding, GenyExecutorError, PipelineError } from "./contract/errors.ts";
 import type { PipelineEvent } from "./contract/events.ts";
@@ -26,7 +27,7 @@ import { type Outside, type OutsideOptions, reachOutside } from "./outside.ts";
 import { providerPool } from "./pool.ts";
 import { providerOf } from "./primary.ts";
 import { bill, type RunResult, resultOf } from "./result.ts";
-import type { Parts } from "./runtime.ts";
+import { type Parts, runtimeOf } from "./runtime.ts";
 import { serversOf } from "./servers.ts";
 import { type Lasting, lasting, wire } from "./services.ts";
 import { streamOf } from "./stream.ts";
@@ -35,6 +36,9 @@ import { toolsOf } from "./tool-list.ts";
 import { openTurn, type Turn } from "./turn.ts";
 
 export type { PipelineOptions, RunOptions };
+
+/** Milliseconds that a run has beside its grace time to leave a pipeline that is closed. */
+const LEAVING = 1000;
 
 export class Pipeline implements AsyncDisposable {
   /** For `PipelineMutator`: what the pipeline goes by, and what changes it. */
@@ -49,6 +53,9 @@ export class Pipeline implements AsyncDisposable {
   readonly #found: readonly Finding[];
   readonly #running = new Set<AbortController>();
   #outside: Outside | undefined;
+  #closing: Promise<void> | undefined;
+  /** Called when the last run has left. */
+  #rested = () => {};
 
   /**
    * Throws `ConfigError` with all findings. Missing credentials are no error here; they are one at first use. `connecting`: MCP servers are going
@@ -60,12 +67,17 @@ export class Pipeline implements AsyncDisposable {
     this.#manifest = manifest;
     this.#found = findings;
     this.selected = selected;
-    const making = { make: (child: PipelineOptions) => new Pipeline(child), wiring: () => this.changes.now.wiring };
+    const make = ({ options, outside }: Child) => {
+      const child = new Pipeline(options);
+      child.changes.addTools(outside);
+      return child;
+    };
+    const making = { make, wiring: () => this.changes.now.wiring };
     this.#stays = lasting(options, agentsOf(options.subagents, document, making));
     const { clock, log } = this.#stays;
     this.#bus = createBus(clock, log);
-    const runtime = { attached: options, refreshed: {}, keyOf: providerOf(document), overridden: [] };
-    const pool = providerPool(options, runtime.keyOf, clock, log);
+    const runtime = runtimeOf(options, providerOf(document));
+    const pool = providerPool(runtime, clock, log);
     const wiring = wire(runtime, toolsOf(options, document.tools, log), pool, this.#stays);
     const tell = (type: string, data: JsonObject) => this.#bus.publish(type, "", 0, { runId: "", sessionId: "" }, data);
     this.changes = new Changes(configure({ document, places, hooks: [] }, wiring), this.#stays, tell);
@@ -234,14 +246,33 @@ export class Pipeline implements AsyncDisposable {
     return this.#stays.approvals.cancel(token);
   }
 
-  /** Cancels what runs, ends the streams, disconnects MCP servers, stops tool providers and closes the providers. Safe to call twice. */
-  async close(): Promise<void> {
+  /**
+   * Cancels what runs and waits until it has ended (`graceMs` and a second at most), then disconnects MCP servers, stops tool providers and closes the
+   * providers. `events` ends at once, the stream of a run with its last event. A second call waits for the first.
+   */
+  close(): Promise<void> {
     this.changes.close();
+    this.#closing ??= Promise.resolve().then(() => this.#close());
+    return this.#closing;
+  }
+  async #close(): Promise<void> {
+    this.#bus.close();
     for (const run of this.#running)
       run.abort(new PipelineError("The run was cancelled: the pipeline was closed.", { code: "exec.pipeline.cancelled" }));
-    this.#bus.close();
+    if (this.#running.size) await this.#rest();
     await this.#outside?.close();
     await this.changes.now.wiring.pool.close();
+  }
+  /** Resolves when the last run has left, or has had the time that it takes to close a broken turn. */
+  async #rest(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#rested = resolve;
+    const inTime = this.#stays.clock.after(this.#graceMs + LEAVING, resolve);
+    await promise;
+    inTime();
+  }
+  get #graceMs(): number {
+    return this.#options.graceMs ?? 10_000;
   }
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
@@ -259,7 +290,7 @@ export class Pipeline implements AsyncDisposable {
     const late = () => stop.abort(new PipelineError(`The turn took longer than ${maxTurnMs} ms.`, { code: "exec.pipeline.timeout" }));
     const inTime = maxTurnMs === undefined ? undefined : clock.after(maxTurnMs, late);
     this.#running.add(stop);
-    const given = { changes: this.changes, bus: this.#bus, runId, signal: stop.signal, graceMs: this.#options.graceMs ?? 10_000 };
+    const given = { changes: this.changes, bus: this.#bus, runId, signal: stop.signal, graceMs: this.#graceMs };
     let leave = () => {};
     try {
       const turn = openTurn(input, options, given);
@@ -270,6 +301,7 @@ export class Pipeline implements AsyncDisposable {
       inTime?.();
       options.signal?.removeEventListener("abort", cancel);
       this.#running.delete(stop);
+      if (!this.#running.size) this.#rested();
     }
   }
 

@@ -6,26 +6,27 @@ import { CredentialBundle, type ProviderCredentials } from "./providers/credenti
 import { providers as known } from "./providers/index.ts";
 import { noProvider } from "./providers/no-provider.ts";
 import type { RouterOptions } from "./providers/router.ts";
-import type { Environment } from "./services.ts";
+import { accessOf, inForce, type Runtime } from "./runtime.ts";
 
 export interface Pool {
-  /** Throws `exec.api.no_client` when there is none of that name, or its credentials are missing. */
+  /** Throws `exec.api.no_client` when there is none of that name, or its credentials are missing, or the pool is closed. */
   provider(name: string, connection: Connection): Provider | Promise<Provider>;
   /** A run goes by this pool; gives the function that says that it does no more. */
   enter(): () => void;
   /** No new run will come: when the last has left, what was made here is closed. Objects that the host gave stay open. */
   retire(): void;
-  /** Waits for the providers that are there; one that is still being made is closed when it comes. */
+  /** Waits for the providers that are there; one that is still being made is closed when it comes, and no other one is made. */
   close(): Promise<void>;
 }
 
-/** `keyOf`: the provider that the environment's `apiKey` and `baseUrl` are for. */
-export const providerPool = (env: Environment, keyOf: string, clock: Clock, log: Logger): Pool => {
+export const providerPool = (runtime: Runtime, clock: Clock, log: Logger): Pool => {
+  const env = inForce(runtime);
   const open = new Map<string, Provider | Promise<Provider>>();
   const bundle = env.credentials ?? CredentialBundle.fromEnvironment();
   const given = new Set<unknown>(Object.values(env.providers ?? {}));
   let runs = 0;
   let retired = false;
+  let closed = false;
 
   /** A provider that the host has made takes no options. */
   const make = (name: string, options: RouterOptions): Provider | Promise<Provider> => {
@@ -39,7 +40,7 @@ export const providerPool = (env: Environment, keyOf: string, clock: Clock, log:
         code: "exec.api.bad_request",
       });
     const credentials = bundle.get(name);
-    const mine = name === keyOf ? { apiKey: env.apiKey, baseUrl: env.baseUrl } : {};
+    const mine = accessOf(runtime, name);
     return make(name, {
       ...credentials,
       ...(mine.apiKey ? { apiKey: mine.apiKey, authToken: undefined } : {}),
@@ -63,6 +64,7 @@ export const providerPool = (env: Environment, keyOf: string, clock: Clock, log:
 
   return {
     provider(name, connection) {
+      if (closed) throw new APIError(`The pipeline is closed: "${name}" is not asked any more.`, { code: "exec.api.no_client" });
       const { baseUrl = "", timeoutMs = 0, targets = [], balance = false } = connection;
       const key = JSON.stringify([name, baseUrl, timeoutMs, targets, balance]);
       let found = open.get(key);
@@ -90,7 +92,10 @@ export const providerPool = (env: Environment, keyOf: string, clock: Clock, log:
       retired = true;
       closeRetired();
     },
-    close: () => close(() => false),
+    close() {
+      closed = true;
+      return close(() => false);
+    },
   };
 };
 

@@ -1,6 +1,6 @@
 /** What only a host can give, in two layers: what was attached, and above it what a refresh put in its place. */
 import { ConfigError, type Finding } from "./contract/errors.ts";
-import type { Host } from "./contract/host.ts";
+import { type Host, partsOf } from "./contract/host.ts";
 import type { JsonObject } from "./contract/schema.ts";
 import { PARTS, partFindings } from "./options.ts";
 import type { Environment } from "./services.ts";
@@ -18,20 +18,45 @@ export type Parts = Loose<Pick<Environment, Exclude<Part, "host">>> & { readonly
   readonly overrideManifest?: boolean;
 };
 
+type Layer = "attached" | "refreshed";
+/** A provider's key and address: each serves the one that it was given for, and no other. */
+type Access = Pick<Environment, "apiKey" | "baseUrl">;
+const ACCESS = ["apiKey", "baseUrl"] as const satisfies readonly (keyof Access)[];
+
 export interface Runtime {
   readonly attached: Environment;
   readonly refreshed: Partial<Environment>;
-  /** The provider that `apiKey` and `baseUrl` are for: a key goes to no other one. */
-  readonly keyOf: string;
+  /** The provider that a layer's `apiKey` and `baseUrl` were given for. */
+  readonly givenFor: { readonly [L in Layer]: { readonly [K in keyof Access]?: string } };
   /** Names under which another provider may answer. */
   readonly overridden: readonly string[];
 }
 
-/** The environment that is in force. */
-export const inForce = ({ attached, refreshed }: Runtime): Environment => layered(attached, refreshed);
+/** What a pipeline of that provider begins with. */
+export const runtimeOf = (attached: Environment, primary: string): Runtime => ({
+  attached,
+  refreshed: {},
+  givenFor: { attached: { apiKey: primary, baseUrl: primary }, refreshed: {} },
+  overridden: [],
+});
+
+/** The environment that is in force. Its key and address are nobody's without `accessOf`. */
+export const inForce = ({ attached, refreshed }: Runtime): Omit<Environment, keyof Access> => {
+  const { apiKey: _key, baseUrl: _address, ...rest } = layered(attached, refreshed);
+  return rest;
+};
+
+/** The key and the address that were given for the provider, each by the upper layer that has one for it. */
+export const accessOf = (runtime: Runtime, provider: string): Access => {
+  const of = (field: keyof Access) =>
+    (["refreshed", "attached"] as const)
+      .map((layer) => (runtime.givenFor[layer][field] === provider ? runtime[layer][field] : undefined))
+      .find((value) => value !== undefined);
+  return { apiKey: of("apiKey"), baseUrl: of("baseUrl") };
+};
 
 /** Throws `ConfigError` for names that are no part, and for a provider that contradicts the name it is given under. */
-export const withParts = (runtime: Runtime, layer: "attached" | "refreshed", given: Parts, primary: string): Runtime => {
+export const withParts = (runtime: Runtime, layer: Layer, given: Parts, primary: string): Runtime => {
   const { overrideManifest = false, ...parts } = given;
   const path = layer === "attached" ? "attach" : "refresh";
   const wrong = partFindings(given, path);
@@ -39,11 +64,11 @@ export const withParts = (runtime: Runtime, layer: "attached" | "refreshed", giv
   const foreign = Object.entries(parts.providers ?? {}).filter(([name, source]) => typeof source === "object" && source.name !== name);
   if (foreign.length && !overrideManifest)
     throw new ConfigError(foreign.map(([name, source]) => contradiction(`${path}.providers.${name}`, name, source.name)));
-  const keyed = parts.apiKey !== undefined || parts.baseUrl !== undefined;
+  const mine = Object.fromEntries(ACCESS.filter((field) => parts[field] !== undefined).map((field) => [field, primary]));
   return {
     ...runtime,
-    [layer]: layered(runtime[layer], parts),
-    keyOf: keyed ? primary : runtime.keyOf,
+    [layer]: layered(runtime[layer], parts.host ? { ...parts, host: partsOf(parts.host) } : parts),
+    givenFor: { ...runtime.givenFor, [layer]: { ...runtime.givenFor[layer], ...mine } },
     overridden: [...new Set([...runtime.overridden, ...foreign.map(([name]) => name)])],
   };
 };
@@ -70,7 +95,7 @@ const defined = (members: object): object => Object.fromEntries(Object.entries(m
 export const renewsProviders = (parts: Parts): boolean => OF_PROVIDERS.some((part) => Object.hasOwn(parts, part));
 
 /** The parts that a layer gives and none above it does. */
-export const partsBy = ({ attached, refreshed }: Runtime, layer: "attached" | "refreshed"): readonly Part[] =>
+export const partsBy = ({ attached, refreshed }: Runtime, layer: Layer): readonly Part[] =>
   PARTS.filter((part) =>
     layer === "refreshed" ? refreshed[part] !== undefined : refreshed[part] === undefined && attached[part] !== undefined,
   );

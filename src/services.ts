@@ -37,6 +37,7 @@ export interface Environment {
   readonly tools?: ToolRegistry | readonly Tool[];
   /** Give the tools that the manifest asks for by name (`tools.external`): the first that knows a name wins, also over a built-in tool. */
   readonly adhocProviders?: readonly AdhocToolProvider[];
+  /** May be an instance of a class. Its parts are taken when it is given: what is set on it later is not seen. */
   readonly host?: Host;
   /** Absolute folder in which tools work. Default: the process's. */
   readonly workingDir?: string;

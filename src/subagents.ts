@@ -1,5 +1,5 @@
 /** Hands stage 12's work to the agents that a manifest's roster describes and that its host gives. */
-import { childOf, type Parent } from "./child.ts";
+import { type Child, childOf, limitOf, type Parent } from "./child.ts";
 import type { Spent } from "./contract/bill.ts";
 import { asError } from "./contract/errors.ts";
 import { type Finding, finding } from "./contract/findings.ts";
@@ -8,6 +8,7 @@ import type { ManifestDocument } from "./contract/manifest.ts";
 import type { DelegateRequest, State } from "./contract/state.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
 import { type RosterEntry, rosterOf } from "./manifest/roster.ts";
+import type { ModelOverrides } from "./options.ts";
 import type { Pipeline, PipelineOptions } from "./pipeline.ts";
 import type { RunResult } from "./result.ts";
 
@@ -16,7 +17,7 @@ type Delegate = NonNullable<Host["delegate"]>;
 export type Agent = Delegate | Pipeline | EnvironmentManifest | ManifestDocument;
 
 /** `make`: a pipeline. */
-export type Making = Parent & { make(options: PipelineOptions): Pipeline };
+export type Making = Parent & { make(child: Child): Pipeline };
 
 export interface Agents {
   /** The host with them. */
@@ -46,7 +47,10 @@ export const agentsOf = (given: PipelineOptions["subagents"] = {}, document: Man
     const agent = agents.get(type);
     const entry = types.get(type);
     if (typeof agent === "function") return agent(request, state, call);
-    if (agent && isPipeline(agent)) return asked(agent, request, state, call.signal);
+    if (agent && isPipeline(agent)) {
+      const most = limitOf(agent.settings().cost_budget_usd?.value, state);
+      return asked(agent, request, state, call.signal, most === null ? {} : { costBudgetUsd: most });
+    }
     if (agent) return made(agent, null, request, state, call);
     if (entry?.manifest) return made(entry.manifest, entry.allowed, request, state, call);
     return host.delegate ? host.delegate(request, state, call) : { success: false, text: "", error: `unknown_agent_type: ${type}` };
@@ -67,15 +71,26 @@ export const agentsOf = (given: PipelineOptions["subagents"] = {}, document: Man
 const UNTOLD = { description: "", allowed_tools: [], provider: null, model_override: null, parallel: false, max_concurrent: 1, extras: {} };
 
 const isPipeline = (agent: Exclude<Agent, Delegate>): agent is Pipeline => "run" in agent && typeof agent.run === "function";
+export const isManifest = (agent: Agent): agent is EnvironmentManifest | ManifestDocument =>
+  typeof agent !== "function" && !isPipeline(agent);
 const documentOf = (manifest: object): ManifestDocument =>
   (manifest instanceof EnvironmentManifest ? manifest : EnvironmentManifest.fromJSON(manifest)).toJSON();
 
 /** A turn of the agent. A failure, and an abort, is an answer too, so that what it has cost is not lost. */
-const asked = async (pipeline: Pipeline, { agent_type, task }: DelegateRequest, state: State, signal: AbortSignal): Promise<Delegated> => {
+const asked = async (
+  pipeline: Pipeline,
+  { agent_type, task }: DelegateRequest,
+  state: State,
+  signal: AbortSignal,
+  overrides: ModelOverrides = {},
+): Promise<Delegated> => {
   const sessionId = `${state.sessionId}-${agent_type}-${crypto.randomUUID().slice(0, 8)}`;
   let result: RunResult | undefined;
   try {
-    const { success, text, completionDetail } = await pipeline.run(task, { signal, sessionId, onResult: (told) => (result = told) });
+    const onResult = (told: RunResult) => {
+      result = told;
+    };
+    const { success, text, completionDetail } = await pipeline.run(task, { signal, sessionId, overrides, onResult });
     return { success, text, error: success ? null : completionDetail, ...spentBy(result) };
   } catch (thrown) {
     return { success: false, text: result?.text ?? "", error: asError(thrown).message, ...spentBy(result) };

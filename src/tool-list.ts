@@ -10,12 +10,18 @@ import { builtinTools } from "./tools/builtin/index.ts";
 import { ToolRegistry } from "./tools/registry.ts";
 import { unchecked } from "./tools/validate.ts";
 
+/** A tool of a provider's, or of an MCP server's. */
+export interface OutsideTool {
+  readonly tool: Tool;
+  /** The server's name; null for a provider's. */
+  readonly server: string | null;
+}
 export interface ToolList {
   readonly registry: ToolRegistry;
   readonly report: ToolReport;
   readonly findings: readonly Finding[];
-  /** Those from outside. */
-  readonly outside: readonly Tool[];
+  /** Those from outside, also the ones that were left out. */
+  readonly outside: readonly OutsideTool[];
 }
 
 const ownTools = (tools: Environment["tools"]): readonly Tool[] => (tools instanceof ToolRegistry ? tools.list() : (tools ?? []));
@@ -30,7 +36,7 @@ export const toolsOf = (
   { tools, adhocProviders = [] }: Environment,
   declared: JsonObject,
   log: Logger,
-  outside: readonly Tool[] = [],
+  outside: readonly OutsideTool[] = [],
 ): ToolList => {
   const registry = new ToolRegistry({ log });
   const isCore = coreRule(declared.core_overrides);
@@ -49,11 +55,11 @@ export const toolsOf = (
   for (const tool of external.tools) put(tool);
   for (const tool of own) put(tool, tools instanceof ToolRegistry ? tools.isCore(tool.name) : undefined);
   const findings = [...external.findings];
-  for (const tool of outside) {
+  for (const { tool } of outside) {
     if (registry.get(tool.name)) findings.push(finding("tools.name_taken", "tools", taken(tool.name)));
     else put(tool);
   }
-  for (const tool of [...own, ...external.tools, ...outside]) {
+  for (const tool of [...own, ...external.tools, ...outside.map(({ tool }) => tool)]) {
     const fault = registry.get(tool.name) === tool ? unchecked(tool) : undefined;
     if (fault) findings.push(finding("tools.schema_unchecked", `tools.${tool.name}`, `${fault}: inputs are not checked`));
   }

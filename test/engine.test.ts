@@ -353,6 +353,26 @@ test("a provider that ends without finishing is a typed failure with the words i
   assert.equal(error.result.text, "half");
 });
 
+test("a stream ends with pipeline.cancelled when its pipeline is closed, and every call of close waits for the end", async () => {
+  await using model = await startModel({ script: [{ text: "never", delay_ms: 60_000 }] });
+  const pipeline = PipelinePresets.minimal({ apiKey: "k", baseUrl: model.url });
+  const every = pipeline.events();
+  const types: string[] = [];
+  const closings: Promise<void>[] = [];
+  const reading = (async () => {
+    for await (const { type } of pipeline.runStream("hi")) {
+      types.push(type);
+      if (type === "api.request") closings.push(pipeline.close(), pipeline.close());
+    }
+  })();
+  await assert.rejects(reading, { code: "exec.pipeline.cancelled" });
+  assert.equal(types.at(-1), "pipeline.cancelled");
+  await Promise.all(closings);
+  assert.equal(closings[0], closings[1]);
+  for await (const { run_id } of every) assert.match(run_id, /^run_/, "it ends");
+  for await (const { type } of pipeline.events()) assert.fail(type);
+});
+
 test("a closed pipeline says so, and closing cancels what runs", async () => {
   await using model = await startModel({ script: [{ text: "late", delay_ms: 5000 }] });
   const pipeline = PipelinePresets.minimal({ apiKey: "k", baseUrl: model.url });

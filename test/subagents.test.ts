@@ -8,9 +8,11 @@ import {
   defineTool,
   type JsonObject,
   type ManifestDocument,
+  newState,
   Pipeline,
   type PipelineOptions,
   type Provider,
+  validateManifest,
 } from "geny-executor";
 import { providers } from "geny-executor/providers";
 import { type OfflineModel, startModel, type Turn } from "geny-executor/testing";
@@ -95,6 +97,25 @@ test("an agent shares the connection of its parent's MCP server by its name, and
   assert.equal(at.requests.length, before + 1, "one call, no handshake");
 });
 
+test("a server's tools are an agent's by the server's own name, at any depth, and by no name that begins like it", async () => {
+  await using at = await site();
+  await using model = await startModel({
+    script: [{ text: "[DELEGATE: scout: go]" }, { text: "[DELEGATE: helper: go]" }, { text: "a" }, { text: "b" }, { text: "c" }],
+  });
+  const named = { mcp_servers: [{ name: "web", url: at.url }] };
+  const scout = parent([{ agent_type: "helper", manifest: child(named) }]);
+  const manifest = parent([{ agent_type: "scout", manifest: { ...scout, tools: { ...scout.tools, ...named } } as JsonObject }]);
+  const mcp_servers = ["web", "web__admin", "web_"].map((name) => ({ name, url: at.url }));
+  await using pipeline = await Pipeline.fromManifest(
+    { ...manifest, tools: { ...manifest.tools, mcp_servers } },
+    { apiKey: "k", baseUrl: model.url },
+  );
+  await pipeline.run("Find it.");
+  const adding = offered(model).map((names) => names.filter((name) => name.endsWith("__add")));
+  const all = ["mcp__web__add", "mcp__web__admin__add", "mcp__web___add"];
+  assert.deepEqual(adding, [all, ["mcp__web__add"], ["mcp__web__add"], ["mcp__web__add"], all]);
+});
+
 test("what an agent spends is on its parent's books, and its parent's limit is its own", async () => {
   const usage = { input_tokens: 1000, output_tokens: 1000 };
   const prices = { "claude-sonnet-4-6": { input: 100, output: 100, cacheRead: null, cacheWrite: null } };
@@ -114,6 +135,50 @@ test("what an agent spends is on its parent's books, and its parent's limit is i
   assert.equal(result.state.tokenUsage.output_tokens, 3000);
   const [, asked] = model.requests.map(({ body }) => (body as { max_tokens: number }).max_tokens);
   assert.ok(asked !== undefined && asked <= 8000, `its answer was limited to what 0.8 dollars buy: ${asked}`);
+});
+
+for (const [what, change] of [
+  ["switches it off", (stages: ManifestDocument["stages"]) => stages.map((s) => (s.name === "token" ? { ...s, active: false } : s))],
+  ["has none", (stages: ManifestDocument["stages"]) => stages.filter((s) => s.name !== "token")],
+] as const)
+  test(`an agent books by stage 7 although its manifest ${what}`, async () => {
+    const usage = { input_tokens: 1000, output_tokens: 1000 };
+    const prices = { "claude-sonnet-4-6": { input: 100, output: 100, cacheRead: null, cacheWrite: null } };
+    const looks = Array.from({ length: 9 }, () => ({ tool_calls: [{ name: "look", input: {} }], usage }));
+    for (const limit of [1, null]) {
+      await using model = await startModel({ script: [{ text: "[DELEGATE: scout: go]", usage }, ...looks, { text: "a" }, { text: "b" }] });
+      const manifest = child({ external: ["look"] }) as ManifestDocument;
+      const scout = { agent_type: "scout", manifest: { ...manifest, stages: change(manifest.stages) } as JsonObject };
+      const limited = { pipeline: { name: "parent", cost_budget_usd: limit }, model: { max_tokens: 100 } };
+      await using pipeline = make(parent([scout], limited), model, { prices });
+      const { totalCostUsd } = await pipeline.run("Find it.").catch((error) => error.result);
+      assert.ok(limit === null ? totalCostUsd > 2 : totalCostUsd > 0.8 && totalCostUsd <= 1, `${limit}: ${totalCostUsd}`);
+    }
+  });
+
+test("a host's pipeline that is an agent is held to what is left of its parent's limit, or to its own", async () => {
+  const usage = { input_tokens: 1000, output_tokens: 1000 };
+  const prices = { "claude-sonnet-4-6": { input: 100, output: 100, cacheRead: null, cacheWrite: null } };
+  const asked: number[] = [];
+  for (const own of [null, 0.5, 5]) {
+    await using model = await startModel({
+      script: [
+        { text: "[DELEGATE: scout: go]", usage },
+        { text: "a", usage },
+        { text: "b", usage },
+      ],
+    });
+    const manifest = child({}, { model: { max_tokens: 100_000 }, pipeline: { name: "scout", cost_budget_usd: own } }) as ManifestDocument;
+    await using scout = make(manifest, model, { prices });
+    const limited = { pipeline: { name: "parent", cost_budget_usd: 1 }, model: { max_tokens: 100 } };
+    await using pipeline = make(parent([], limited), model, { prices, subagents: { scout } });
+    assert.ok(((await pipeline.run("Find it.")).totalCostUsd ?? 0) > 0.5);
+    asked.push(...model.requests.slice(1, 2).map(({ body }) => (body as { max_tokens: number }).max_tokens));
+  }
+  const [left = 0, less = 0, more = 0] = asked;
+  assert.ok(left > 5000 && left <= 8000, String(left));
+  assert.ok(less > 2000 && less <= 5000, String(less));
+  assert.equal(more, left);
 });
 
 test("a parent without money left asks no agent", async () => {
@@ -158,6 +223,38 @@ test("an abort ends the agent's turn, and what it had cost is not lost", async (
   );
   assert.equal(error.code, "exec.pipeline.cancelled");
   assert.equal(error.result.state.tokenUsage.input_tokens, 2000);
+});
+
+test("what agents that work side by side have spent is not lost on an abort, and no other one is begun", async () => {
+  await using model = await startModel({ script: [{ text: "go" }] });
+  const controller = new AbortController();
+  const begun: string[] = [];
+  const tokens = { input_tokens: 100, output_tokens: 0, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 };
+  const spent = { usage: { ...tokens, cost_usd: null, duration_ms: null }, cost: 1, held: 0 };
+  const type = { description: "", allowed_tools: [], provider: null, model_override: null, parallel: true, max_concurrent: 2, extras: {} };
+  const manifest = defineManifest({ name: "p", stages: { agent: { orchestrator: "subagent_type" }, persist: false } });
+  await using pipeline = make(manifest, model, {
+    host: {
+      agentType: () => type,
+      async delegate({ agent_type }) {
+        begun.push(agent_type);
+        if (agent_type === "b") {
+          // The other one has failed by the time at which this one answers.
+          controller.abort();
+          await new Promise((ok) => setImmediate(ok));
+        }
+        return { success: false, text: "", error: "stopped", spent };
+      },
+    },
+  });
+  const delegateRequests = ["a", "b", "c", "d"].map((agent_type) => ({ agent_type, task: "go" }));
+  const error = await pipeline.run("Go.", { signal: controller.signal, state: newState({ delegateRequests }) }).then(
+    () => assert.fail(),
+    (thrown) => thrown,
+  );
+  assert.equal(error.code, "exec.pipeline.cancelled");
+  assert.deepEqual(begun, ["a", "b"]);
+  assert.ok(error.result.state.totalCostUsd >= 2, String(error.result.state.totalCostUsd));
 });
 
 test("the option's agents win over the roster's: a function, a pipeline that stays open, a manifest", async () => {
@@ -246,6 +343,31 @@ test("what is wrong with an agent's manifest is found when its parent is made, a
   );
 });
 
+test("what is wrong with a manifest that the host gives as an agent is found when the pipeline is made, at its place", async () => {
+  const errorsOf = (agent: unknown): readonly string[] => {
+    try {
+      new Pipeline({ manifest: parent([]), apiKey: "k", subagents: { scout: agent as ManifestDocument } });
+    } catch (error) {
+      assert.ok(error instanceof ConfigError, String(error));
+      return error.findings.filter(({ severity }) => severity === "error").map(({ path }) => path);
+    }
+    return [];
+  };
+  assert.deepEqual(errorsOf({ stages: 7 }), ["options.subagents.scout.stages"]);
+  assert.deepEqual(errorsOf(child({}, { model: { max_tokens: 0 } })), ["options.subagents.scout.model.max_tokens"]);
+  assert.ok(errorsOf({}).every((path) => path.startsWith("options.subagents.scout")) && errorsOf({}).length);
+  assert.deepEqual(errorsOf(7), ["options.subagents.scout"]);
+  await using pipeline = new Pipeline({
+    manifest: parent([]),
+    apiKey: "k",
+    subagents: { scout: child({}, { pipeline: { name: "child", colour: "red" } }) as ManifestDocument },
+  });
+  assert.deepEqual(
+    pipeline.findings.map(({ severity, path }) => `${severity} ${path}`),
+    ["warning options.subagents.scout.pipeline.colour"],
+  );
+});
+
 test("a roster's agent without a manifest, and a memory, wait for the host: they load, are kept, and are findings", async () => {
   const manifest: ManifestDocument = { ...parent([{ agent_type: "scout", env_id: "env_1" }]), memory: { provider: "file", config: {} } };
   const codes = (pipeline: Pipeline) => pipeline.findings.map(({ severity, code, path }) => `${severity} ${code} ${path}`).sort();
@@ -287,6 +409,51 @@ test("what the host attaches later joins the roster's agents, and answers the fi
   );
   pipeline.attach({ host: { delegate: undefined, retrieve: undefined } });
   assert.deepEqual(codes(), ["memory.needs_host", "subagent.needs_host"]);
+});
+
+class Memory {
+  readonly folder = "/memory";
+  #asked = 0;
+  #recorded = 0;
+  async retrieve() {
+    this.#asked += 1;
+    return [];
+  }
+  async recordTurns(messages: readonly unknown[]) {
+    this.#recorded += messages.length;
+    return messages.length;
+  }
+  told() {
+    return [this.#asked, this.#recorded];
+  }
+}
+
+test("a host and a memory may be instances of classes: beside agents, as a memory, when they are attached", async () => {
+  const manifest: ManifestDocument = {
+    ...defineManifest({
+      name: "m",
+      stages: { context: { retriever: "memory_aware" }, memory: { strategy: "provider_driven" }, persist: false },
+    }),
+    memory: { provider: "file", config: {} },
+  };
+  const scout = async () => ({ success: true, text: "", error: null });
+  const given: ((memory: Memory) => Omit<PipelineOptions, "manifest">)[] = [
+    (memory) => ({ memory }),
+    (host) => ({ host }),
+    (host) => ({ host, subagents: { scout } }),
+    (host) => ({ host, memory: { recordTurns: async () => 0 } }),
+    () => ({}),
+  ];
+  for (const [i, options] of given.entries()) {
+    await using model = await startModel({ script: [{ text: "Blue." }] });
+    const memory = new Memory();
+    await using pipeline = make(manifest, model, options(memory));
+    if (i === 4) pipeline.attach({ host: memory });
+    assert.deepEqual(pipeline.findings, []);
+    await pipeline.run("Which colour is the sky?");
+    assert.deepEqual(memory.told(), i === 3 ? [1, 0] : [1, 2], String(i));
+  }
+  assert.deepEqual(validateManifest(manifest, { host: new Memory() }), []);
 });
 
 test("the option memory is what stages 2, 18 and 19 work with", async () => {

@@ -117,4 +117,11 @@ const PARTS: { readonly [K in keyof Required<Host>]: true } = {
   ...{ persona: true, history: true, retrieve: true, recordTurns: true, summaries: true },
 };
 export const HOST_PARTS: readonly string[] = Object.keys(PARTS);
+
+/** The parts of those names as a plain object, each function bound to what it came from: so methods of a class are taken too. */
+export const partsOf = <T extends object>(given: T, names: readonly string[] = HOST_PARTS): T => {
+  const parts = given as { readonly [name: string]: any };
+  const taken = names.filter((name) => name in parts);
+  return Object.fromEntries(taken.map((name) => [name, typeof parts[name] === "function" ? parts[name].bind(given) : parts[name]])) as T;
+};
 export type { ContentBlock, SystemPrompt };

@@ -64,6 +64,8 @@ export interface Stage<
   readonly supportsToolBinding?: boolean;
   /** Whether it runs, after the stage that failed, for a turn that broke. Default "skip". */
   readonly brokenTurn?: "run" | "skip";
+  /** Whether the turn needs it, so that it works also where it is switched off. */
+  needed?(state: Read<R>): boolean;
   /** The reason why there is nothing to do; undefined to run. */
   bypass?(state: Read<R>, ctx: Pick<StageContext<S, E, C>, "config" | "chosen">): string | undefined;
   run(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Patch<W>>;
@@ -98,6 +100,7 @@ export const defineStage = <
   supportsModelOverride?: boolean;
   supportsToolBinding?: boolean;
   brokenTurn?: "run" | "skip";
+  needed?(state: Read<R>): boolean;
   bypass?(state: Read<R>, ctx: Pick<StageContext<S, E, C>, "config" | "chosen">): string | undefined;
   run(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<P>;
   refresh?(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Q>;

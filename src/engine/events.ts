@@ -25,6 +25,7 @@ export interface Bus {
    * `end` is asked for what a reader gets after the last event; it may reject.
    */
   tap(options?: { replayFrom?: number; runId?: string; end?: () => Promise<End> }): Tap;
+  /** Ends the streams of all runs, and those that come later when they are read. That of one run ends with its run. */
   close(): void;
 }
 
@@ -47,6 +48,7 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
   const taps = new Map<string, readonly OpenTap[]>();
   let byType = new Map<string, readonly Handler[]>();
   let seq = 0;
+  let closed = false;
   let stampedAt = Number.NaN;
   let stamp = "";
 
@@ -162,10 +164,12 @@ export const createBus = (clock: Clock, log: Logger): Bus => {
       }
       const tap = openTap(runId ?? "", first, end);
       taps.set(runId ?? "", [...(taps.get(runId ?? "") ?? NONE), tap]);
+      if (closed && !runId) tap.iterator.close();
       return tap.iterator;
     },
     close() {
-      for (const tap of [...taps.values()].flat()) tap.iterator.close();
+      closed = true;
+      for (const tap of taps.get("") ?? NONE) tap.iterator.close();
     },
   };
 };

@@ -65,7 +65,8 @@ export class Walk {
     const { clock } = run.services;
     this.last = bound;
     this.#signal.throwIfAborted();
-    const reason = bound.active ? stage.bypass?.(run.state, bound) : "not active";
+    const works = bound.active || stage.needed?.(run.state);
+    const reason = works ? stage.bypass?.(run.state, bound) : "not active";
     if (reason !== undefined) {
       run.publish("stage.bypass", stage.name, { reason });
       return undefined;

@@ -1,7 +1,7 @@
 /** Everything that is wrong with a manifest, found at once: by its form, by the definitions of its stages, and by what neither says. */
 import { ConfigError } from "../contract/errors.ts";
 import { type Finding, finding, unknownKeys } from "../contract/findings.ts";
-import type { Host } from "../contract/host.ts";
+import { type Host, partsOf } from "../contract/host.ts";
 import type { ManifestDocument } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
 import type { Services } from "../contract/services.ts";
@@ -45,7 +45,7 @@ export const validateManifest = (manifest: unknown, options: ValidateOptions = {
   const { places, findings } = placesWith(options);
   try {
     const taken = readAny(manifest);
-    const services = offline(withRoster(options.host, taken.document));
+    const services = offline(withRoster(options.host && partsOf(options.host), taken.document));
     const examined = within(taken.from, examine(taken.document, { ...options, places, services }).findings);
     const told = new Set(taken.findings.map(asText));
     return [...findings, ...taken.findings, ...examined.filter((found) => !told.has(asText(found)))];
@@ -93,11 +93,11 @@ export interface Examined {
   readonly findings: readonly Finding[];
 }
 
+/** What a document is examined with. */
+type Beside = Pick<ValidateOptions, "tools" | "unknownKeys"> & { readonly places: readonly Placed[]; readonly services: Services };
+
 /** A document of right form → what a pipeline is made of, and all findings, with paths in the document. */
-export const examine = (
-  document: ManifestDocument,
-  given: Pick<ValidateOptions, "tools" | "unknownKeys"> & { readonly places: readonly Placed[]; readonly services: Services },
-): Examined => {
+export const examine = (document: ManifestDocument, given: Beside): Examined => {
   const { places, services, tools, unknownKeys = "warning" } = given;
   const entries = document.stages.map(named);
   const { settings, findings } = settingsOf(document.model, document.pipeline, unknownKeys);
@@ -112,27 +112,24 @@ export const examine = (
     ...beside,
     ...compiled.findings.filter(({ path }) => !taken.has(path)),
     ...blockFindings(document, names),
-    ...agentFindings(document, given),
+    ...rosterOf(document).flatMap(({ manifest, path }) => (manifest ? agentFindings(manifest, `${path}.manifest`, given) : [])),
   ];
   return { plan: compiled.plan, settings, findings: softened(all, document.stages) };
 };
 
-/** All that is wrong with the manifests of sub-agents, each at its place. Of the host's parts they have the person who approves. */
-const agentFindings = (document: ManifestDocument, given: Parameters<typeof examine>[1]): Finding[] => {
+/** All that is wrong with the manifest of a sub-agent, which stands at that path. Of the host's parts it has the person who approves. */
+export const agentFindings = (manifest: unknown, path: string, given: Beside): Finding[] => {
   const { approve } = given.services.host;
-  return rosterOf(document).flatMap(({ manifest, path }) => {
-    if (!manifest) return [];
-    const below = (findings: readonly Finding[]) =>
-      findings.map((found) => ({ ...found, path: [`${path}.manifest`, found.path].filter(Boolean).join(".") }));
-    try {
-      const taken = readAny(manifest);
-      const services = offline(withRoster(approve && { approve }, taken.document));
-      return below([...taken.findings, ...within(taken.from, examine(taken.document, { ...given, services }).findings)]);
-    } catch (error) {
-      if (error instanceof ConfigError) return below(error.findings);
-      throw error;
-    }
-  });
+  const below = (findings: readonly Finding[]) =>
+    findings.map((found) => ({ ...found, path: [path, found.path].filter(Boolean).join(".") }));
+  try {
+    const taken = readAny(manifest);
+    const services = offline(withRoster(approve && { approve }, taken.document));
+    return below([...taken.findings, ...within(taken.from, examine(taken.document, { ...given, services }).findings)]);
+  } catch (error) {
+    if (error instanceof ConfigError) return below(error.findings);
+    throw error;
+  }
 };
 
 const providersOf = (api: Stage | undefined): readonly string[] => api?.config.shape.provider?.options ?? [];

@@ -72,9 +72,11 @@ export class MCPManager implements AsyncDisposable {
     return [...this.#open.keys()];
   }
 
-  /** The tools of all servers, as `mcp__server__tool`. Those of a server that has died stay, and answer that they cannot reach it. */
-  listTools(): readonly Tool[] {
-    return [...this.#open.values()].flatMap(({ tools }) => tools);
+  /**
+   * The tools of all servers, or of one, as `mcp__server__tool`. Those of a server that has died stay, and answer that they cannot reach it.
+   */
+  listTools(server?: string): readonly Tool[] {
+    return [...this.#open].flatMap(([name, { tools }]) => (server === undefined || server === name ? tools : []));
   }
 
   /** Disconnects from all, also from those that are just coming. No other can be connected then. Whoever calls it again waits for the same end. */

@@ -25,6 +25,8 @@ export const token = defineStage({
     "cacheMetrics",
     "unpricedModels",
     "iteration",
+    "costBudgetUsd",
+    "costLimitUsd",
   ],
   writes: [
     "modelCalls",
@@ -57,6 +59,8 @@ export const token = defineStage({
       provider: text({ about: "its provider" }),
     }),
   },
+  /** No limit can be kept of a sum that nobody adds up. */
+  needed: ({ costBudgetUsd, costLimitUsd }) => costBudgetUsd !== null || costLimitUsd !== null,
   /** An answer that broke off is paid for too. */
   brokenTurn: "run",
   run(state, { slots, call, emit }) {

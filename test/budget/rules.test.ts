@@ -51,14 +51,15 @@ interface Given {
   readonly prices?: { readonly [model: string]: Price };
   readonly api?: Parameters<typeof PipelineBuilder.prototype.withStage<"api">>[1];
   readonly token?: Parameters<typeof PipelineBuilder.prototype.withStage<"token">>[1];
+  readonly guard?: Parameters<typeof PipelineBuilder.prototype.withStage<"guard">>[1];
 }
-const made = ({ provider, model = {}, prices = { m: price(10, 100) }, api = {}, token = {} }: Given): Pipeline =>
+const made = ({ provider, model = {}, prices = { m: price(10, 100) }, api = {}, token = {}, guard = {} }: Given): Pipeline =>
   new PipelineBuilder("p", { providers: { mine: provider }, prices })
     .withProvider("mine")
     .withModel({ model: "m", maxTokens: 1000, ...model })
     .withStage("api", { retry: { use: "exponential_backoff", base_delay: 0 }, ...api })
     .withStage("token", token)
-    .withGuard()
+    .withGuard(guard)
     .build();
 const failing = async (pipeline: Pipeline, input = "hi"): Promise<GenyExecutorError & { result: RunResult }> => {
   const error = await pipeline.run(input).then(
@@ -73,6 +74,19 @@ const noted = (pipeline: Pipeline, type: string): PipelineEvent["data"][] => {
   pipeline.on(type, ({ data }) => all.push(data));
   return all;
 };
+
+for (const [whose, given] of [
+  ["the pipeline's", { model: { costBudgetUsd: 0.05 } }],
+  ["a guard's", { guard: { guards: [{ use: "cost_budget", max_cost_usd: 0.05 }] } }],
+] satisfies [string, Omit<Given, "provider">][])
+  test(`${whose} limit is kept although stage 7 is switched off`, async () => {
+    const { provider, requests } = playing([said("a", 10, 400), said("b")]);
+    const pipeline = made({ provider, ...given });
+    pipeline.mutator().setStageActive("token", false);
+    const { state } = await pipeline.run("hi");
+    assert.ok(Math.abs((state.totalCostUsd ?? 0) - 0.0401) < 1e-9, String(state.totalCostUsd));
+    assert.equal(requests.length, 1);
+  });
 
 test("an answer that does not fit is asked for as long as the budget lasts", async () => {
   const { provider, requests } = playing([]);

@@ -17,6 +17,9 @@ import {
 } from "geny-executor";
 import { startModel } from "geny-executor/testing";
 import { layersOf, resolve } from "../../src/channels.ts";
+import { systemClock } from "../../src/engine/host.ts";
+import { providerPool } from "../../src/pool.ts";
+import { runtimeOf } from "../../src/runtime.ts";
 import { callingProvider, noop } from "./scripted.ts";
 
 /** The keys that reached the wire, as they were sent. */
@@ -99,6 +102,48 @@ test("a key goes to the provider that it was given for, whatever the manifest is
   assert.deepEqual(made.at(-1), ["openai", "secret of openai"]);
 });
 
+test("a key and an address serve the provider that each was given for, by layer, also after a change of provider", async () => {
+  const made: unknown[] = [];
+  const source =
+    (name: string) =>
+    ({ apiKey = "none", baseUrl = "none" }: { apiKey?: string | undefined; baseUrl?: string | undefined }) => {
+      made.push(`${name}: ${apiKey} at ${baseUrl}`);
+      return callingProvider(1, undefined, { name });
+    };
+  const begin = () => {
+    const pipeline = PipelinePresets.minimal({
+      apiKey: "A",
+      baseUrl: "https://a",
+      credentials: new CredentialBundle({ openai: { apiKey: "bundle" } }),
+      providers: { anthropic: source("anthropic"), openai: source("openai") },
+    });
+    pipeline.mutator().updateStageConfig("api", { provider: "openai" });
+    return pipeline;
+  };
+  const gave = async (pipeline: ReturnType<typeof begin>): Promise<unknown> => {
+    await pipeline.run("hi");
+    return made.at(-1);
+  };
+  {
+    await using pipeline = begin();
+    pipeline.refresh({ baseUrl: "https://o" });
+    assert.equal(await gave(pipeline), "openai: bundle at https://o");
+  }
+  {
+    await using pipeline = begin();
+    pipeline.attach({ baseUrl: "https://o" });
+    assert.equal(await gave(pipeline), "openai: bundle at https://o");
+  }
+  await using pipeline = begin();
+  pipeline.refresh({ apiKey: "O" });
+  assert.equal(await gave(pipeline), "openai: O at none");
+  pipeline.refresh({ apiKey: undefined });
+  assert.equal(await gave(pipeline), "openai: bundle at none");
+  pipeline.refresh({ apiKey: "O" });
+  pipeline.mutator().updateStageConfig("api", { provider: "anthropic" });
+  assert.equal(await gave(pipeline), "anthropic: A at https://a");
+});
+
 test("parts of the host are given member by member, and a strategy that waited for one acts", async () => {
   const said: string[] = [];
   await using pipeline = new PipelineBuilder("emits", { providers: { anthropic: callingProvider(1) }, host: { chunks: [] } })
@@ -156,24 +201,19 @@ test("attach waits for turns to be over; refresh does not", async () => {
 
 test("providers that were made are closed when the last turn has left them; the host's own are left open", async () => {
   const closed: string[] = [];
-  const asked = Promise.withResolvers<void>();
-  const answered = Promise.withResolvers<void>();
-  const closing = (name: string, heard: () => unknown = () => {}): Provider => ({
+  const closing = (name: string, heard?: () => unknown): Provider => ({
     ...callingProvider(1, heard),
     close: async () => void closed.push(name),
   });
-  const held = () => {
-    asked.resolve();
-    return answered.promise;
+  let during: readonly string[] | undefined;
+  const refresh = async () => {
+    pipeline.refresh({ providers: { anthropic: closing("given") } });
+    await new Promise((ok) => setImmediate(ok));
+    during = [...closed];
   };
-  await using pipeline = PipelinePresets.minimal({ providers: { anthropic: () => closing("made", held) } });
-  const run = pipeline.run("hi");
-  await asked.promise;
-  pipeline.refresh({ providers: { anthropic: closing("given") } });
-  await wait(5);
-  assert.deepEqual(closed, [], "a turn goes by it");
-  answered.resolve();
-  await run;
+  await using pipeline = PipelinePresets.minimal({ providers: { anthropic: () => closing("made", refresh) } });
+  await pipeline.run("hi");
+  assert.deepEqual(during, [], "a turn goes by it");
   assert.deepEqual(closed, ["made"]);
   await pipeline.run("hi");
   pipeline.refresh({ providers: { anthropic: () => closing("made again") } });
@@ -181,6 +221,14 @@ test("providers that were made are closed when the last turn has left them; the 
   assert.deepEqual(closed, ["made"]);
   await pipeline.close();
   assert.deepEqual(closed, ["made", "made again"]);
+});
+
+test("providers that are asked for after the end are not made: nobody would close them", async () => {
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const env = { providers: { mine: () => assert.fail("it was made") } };
+  const pool = providerPool(runtimeOf(env, "mine"), systemClock, log);
+  await pool.close();
+  assert.throws(() => pool.provider("mine", {}), { code: "exec.api.no_client" });
 });
 
 test("a provider that contradicts its name is refused unless it shall; then each turn says so", async () => {
@@ -272,7 +320,7 @@ test("the strongest channel that gives a field decides it", () => {
 test("a setting that a mutation takes out is left to its default", () => {
   const manifest = PipelinePresets.minimal({ temperature: 0.5 }).snapshot().toJSON();
   const { temperature: _, ...model } = manifest.model;
-  const runtime = { attached: {}, refreshed: {}, keyOf: "anthropic", overridden: [] };
+  const runtime = runtimeOf({}, "anthropic");
   assert.deepEqual(resolve(layersOf({ manifest, document: manifest, runtime })).temperature, { value: 0.5, source: "manifest" });
   assert.deepEqual(resolve(layersOf({ manifest, document: { ...manifest, model }, runtime })).temperature, {
     value: null,

@@ -95,14 +95,20 @@ const evaluator = defineStrategy<Orchestrator>()({
     },
 });
 
-/** Runs `work` on all items, at most `limit` of them at once; results in the order of the items. */
+/**
+ * Runs `work` on all items, at most `limit` of them at once; results in the order of the items. Once one has failed none is begun any more, and
+ * the failure is thrown when those that were begun have ended: what they have spent is told by then.
+ */
 const inParallel = async <T, R>(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> => {
   const results: R[] = [];
+  const failures: unknown[] = [];
   let next = 0;
   const worker = async () => {
-    for (let i = next++; i < items.length; i = next++) results[i] = await work(items[i] as T);
+    for (let i = next++; i < items.length && !failures.length; i = next++) results[i] = await work(items[i] as T);
   };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  const workers = Array.from({ length: Math.min(limit, items.length) }, () => worker().catch((error) => void failures.push(error)));
+  await Promise.all(workers);
+  if (failures.length) throw failures[0];
   return results;
 };
 
