@@ -72,7 +72,7 @@ export class Pipeline implements AsyncDisposable {
       child.changes.addTools(outside);
       return child;
     };
-    const making = { make, wiring: () => this.changes.now.wiring };
+    const making = { make, wiring: () => this.changes.now.wiring, id: () => this.#stays.id("") };
     this.#stays = lasting(options, agentsOf(options.subagents, document, making));
     const { clock, log } = this.#stays;
     this.#bus = createBus(clock, log);

@@ -16,8 +16,8 @@ type Delegate = NonNullable<Host["delegate"]>;
 /** A function, a pipeline of the host's, or a manifest: then a pipeline is made for each task, and closed after it. */
 export type Agent = Delegate | Pipeline | EnvironmentManifest | ManifestDocument;
 
-/** `make`: a pipeline. */
-export type Making = Parent & { make(child: Child): Pipeline };
+/** `make`: a pipeline. `id`: a new one. */
+export type Making = Parent & { make(child: Child): Pipeline; id(): string };
 
 export interface Agents {
   /** The host with them. */
@@ -37,7 +37,7 @@ export const agentsOf = (given: PipelineOptions["subagents"] = {}, document: Man
   const made = async (manifest: object, allowed: readonly string[] | null, ...[request, state, call]: Parameters<Delegate>) => {
     const pipeline = making.make(childOf(documentOf(manifest), allowed, state, making));
     try {
-      return await asked(pipeline, request, state, call.signal);
+      return await asked(pipeline, request, state, { signal: call.signal, id: making.id() });
     } finally {
       await pipeline.close();
     }
@@ -49,7 +49,11 @@ export const agentsOf = (given: PipelineOptions["subagents"] = {}, document: Man
     if (typeof agent === "function") return agent(request, state, call);
     if (agent && isPipeline(agent)) {
       const most = limitOf(agent.settings().cost_budget_usd?.value, state);
-      return asked(agent, request, state, call.signal, most === null ? {} : { costBudgetUsd: most });
+      return asked(agent, request, state, {
+        signal: call.signal,
+        id: making.id(),
+        overrides: most === null ? {} : { costBudgetUsd: most },
+      });
     }
     if (agent) return made(agent, null, request, state, call);
     if (entry?.manifest) return made(entry.manifest, entry.allowed, request, state, call);
@@ -80,11 +84,10 @@ const documentOf = (manifest: object): ManifestDocument =>
 const asked = async (
   pipeline: Pipeline,
   { agent_type, task }: DelegateRequest,
-  state: State,
-  signal: AbortSignal,
-  overrides: ModelOverrides = {},
+  { sessionId: parent }: State,
+  { signal, id, overrides = {} }: { readonly signal: AbortSignal; readonly id: string; readonly overrides?: ModelOverrides },
 ): Promise<Delegated> => {
-  const sessionId = `${state.sessionId}-${agent_type}-${crypto.randomUUID().slice(0, 8)}`;
+  const sessionId = `${parent}-sub-${agent_type}-${id}`;
   let result: RunResult | undefined;
   try {
     const onResult = (told: RunResult) => {
