@@ -1,5 +1,7 @@
 /** Five pipelines that are ready to use. Each is a manifest: `pipeline.snapshot()` shows it. */
 import { type BuilderOptions, type ModelOptions, PipelineBuilder, type PipelineSettingOptions } from "./builder.ts";
+import { ConfigError } from "./contract/errors.ts";
+import { finding } from "./contract/findings.ts";
 import { snake } from "./contract/state.ts";
 import type { Tool } from "./contract/tool.ts";
 import { MODEL, PIPELINE_SETTINGS } from "./manifest/settings.ts";
@@ -23,7 +25,10 @@ export interface PresetOptions
   readonly maxTurns?: number;
 }
 
-export type Preset = (options?: Omit<PresetOptions, keyof OutsideOptions>) => Pipeline;
+/** `Without`: options for which it has no stage. They are `option.invalid`. */
+export type Preset<Without extends keyof PresetOptions = never> = (
+  options?: Omit<PresetOptions, keyof OutsideOptions | Without>,
+) => Pipeline;
 
 /** Whether an option is a setting of the manifest's `model` or `pipeline` block. */
 const isSetting = (key: string): boolean => [MODEL, PIPELINE_SETTINGS].some(({ shape }) => Object.hasOwn(shape, snake(key)));
@@ -45,8 +50,19 @@ const begin = (name: string, options: PresetOptions) => {
   return { builder, withTools };
 };
 
+/** Throws `ConfigError` for options that the preset has no stage for. */
+const refuse = (preset: string, options: PresetOptions, without: readonly (keyof PresetOptions)[]): void => {
+  const findings = without
+    .filter((key) => options[key] !== undefined)
+    .map((key) => finding("option.invalid", `options.${key}`, `the preset "${preset}" has no stage for it: use "chat" or "agent"`));
+  if (findings.length) throw new ConfigError(findings);
+};
+
 /** Input, model, tokens, parse, yield: one answer. */
-const minimal: Preset = (options = {}) => begin("minimal", options).builder.build();
+const minimal: Preset<"systemPrompt" | "tools" | "builtInTools" | "maxTurns"> = (options = {}) => {
+  refuse("minimal", options, ["systemPrompt", "tools", "builtInTools", "maxTurns"]);
+  return begin("minimal", options).builder.build();
+};
 
 /** A conversation with history, tools and a cached prompt. */
 const chat: Preset = (options = {}) => {
@@ -88,11 +104,13 @@ const agent: Preset = (options = {}) =>
   all("agent", options, "You are an autonomous agent. Work step by step until the task is done.").build();
 
 /** One answer that judges another. */
-const evaluator: Preset = (options = {}) =>
-  begin("evaluator", options)
+const evaluator: Preset<"tools" | "builtInTools" | "maxTurns"> = (options = {}) => {
+  refuse("evaluator", options, ["tools", "builtInTools", "maxTurns"]);
+  return begin("evaluator", options)
     .builder.withSystem({ prompt: options.systemPrompt ?? "Judge the following answer: is it good, accurate and complete?" })
     .withEvaluate()
     .build();
+};
 
 /** All 21 stages, with the emitters for an avatar's face and voice. */
 const genyVtuber: Preset = (options = {}) =>

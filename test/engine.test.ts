@@ -486,7 +486,7 @@ test("stages are put beside others, in their place, and never twice", async () =
 
 test("a snapshot makes an equal pipeline", async () => {
   for (const make of Object.values(PipelinePresets)) {
-    await using pipeline = make({ apiKey: "k", maxTurns: 7 });
+    await using pipeline = make({ apiKey: "k", maxTokens: 7 });
     await using again = await Pipeline.fromManifest(pipeline.snapshot(), { apiKey: "k" });
     assert.deepEqual(again.describe(), pipeline.describe());
     assert.deepEqual(again.snapshot().toJSON(), pipeline.snapshot().toJSON());

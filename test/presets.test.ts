@@ -59,6 +59,21 @@ const codeOf = async (run: () => unknown): Promise<string | undefined> => {
 };
 
 describe("PresetRegistry", () => {
+  test("an option that a preset has no stage for is refused, and not dropped", () => {
+    for (const [make, options, told] of [
+      [PipelinePresets.minimal, { tools: [], systemPrompt: "x" }, ["options.systemPrompt", "options.tools"]],
+      [PipelinePresets.evaluator, { builtInTools: ["*"], maxTurns: 3, systemPrompt: "x" }, ["options.builtInTools", "options.maxTurns"]],
+    ] as const)
+      assert.throws(
+        () => make(options as object),
+        (error) => {
+          assert.ok(error instanceof ConfigError);
+          assert.deepEqual(error.findings.map(({ path }) => path).sort(), [...told].sort());
+          return true;
+        },
+      );
+  });
+
   test("two registries know nothing of each other", async () => {
     const [a, b] = [new PresetRegistry(), new PresetRegistry()];
     a.register("mine", () => PipelinePresets.minimal());

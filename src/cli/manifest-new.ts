@@ -26,13 +26,18 @@ export const make: Command = async (files, values) => {
 
 type Given = { readonly provider?: string; readonly model?: string; readonly name?: string };
 const made = async (preset: string, { provider, model, name }: Given): Promise<EnvironmentManifest> => {
-  const asked = { builtInTools: ["*"], ...(model ? { model } : {}) };
+  const asked = model ? { model } : {};
   const known = presetCatalog().find(({ key }) => key === preset);
   if (known) {
     const who = provider ?? known.provider ?? "anthropic";
-    return buildManifestFor(preset, { ...asked, provider: who, ...(name ? { name } : {}) });
+    return buildManifestFor(preset, { ...asked, builtInTools: ["*"], provider: who, ...(name ? { name } : {}) });
   }
   await using pipeline = await presets.create(preset, { ...asked, ...(provider ? { provider } : {}) });
   const document = pipeline.snapshot().toJSON();
-  return EnvironmentManifest.fromJSON({ ...document, metadata: { ...document.metadata, ...(name ? { name } : {}) } });
+  const usesTools = document.stages.some((stage) => stage.name === "tool" && stage.active !== false);
+  return EnvironmentManifest.fromJSON({
+    ...document,
+    metadata: { ...document.metadata, ...(name ? { name } : {}) },
+    tools: { ...document.tools, built_in: usesTools ? ["*"] : [] },
+  });
 };

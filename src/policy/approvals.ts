@@ -41,7 +41,12 @@ export const pendingApprovals = (): PendingApprovals => {
     resume(token, decision) {
       const found = waiting.get(token);
       if (!found)
-        throw new GenyExecutorError(`No approval waits under the token "${token}": it is unknown or was answered.`, { details: { token } });
+        throw new GenyExecutorError(
+          `No approval waits under the token "${token}": it is unknown or was answered. \`listPendingHitl()\` tells those that wait.`,
+          {
+            details: { token },
+          },
+        );
       if (!DECISIONS.includes(decision))
         throw new GenyExecutorError(`"${decision}" is no decision: use ${DECISIONS.join(", ")}.`, { details: { token, decision } });
       found.answer(decision);
