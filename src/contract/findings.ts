@@ -33,6 +33,7 @@ export const FINDINGS = {
     severity: "warning",
     about: "The model stands in the block `model` and in stage 6. The one of stage 6 counts there.",
   },
+  "pipeline.artifacts_unconsumed": { severity: "warning", about: "Artifacts in `pipeline` are kept, and choose nothing.", own: true },
   "tools.adhoc_unconsumed": { severity: "warning", about: "Definitions in `tools.adhoc` are kept, and make no tools." },
   "tools.scope_unconsumed": { severity: "warning", about: "`tools.scope` is kept, and limits nothing." },
   "tools.unknown_builtin": {

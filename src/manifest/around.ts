@@ -19,10 +19,16 @@ export interface Names {
 }
 
 export const blockFindings = (document: ManifestDocument, names: Names): Finding[] => [
+  ...artifacts(document.pipeline.artifacts),
   ...memory(document.memory),
   ...subagents(document.subagents, names),
   ...tools(document.tools, names.tools),
 ];
+
+const artifacts = (given: unknown): Finding[] => {
+  const message = "is kept, and chooses nothing: `config.provider` of stage 6 does";
+  return isObject(given) && Object.keys(given).length ? [finding("pipeline.artifacts_unconsumed", "pipeline.artifacts", message)] : [];
+};
 
 /** Memory provider → the keys of its config. */
 const MEMORY: { readonly [provider: string]: readonly string[] } = {

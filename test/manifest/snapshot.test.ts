@@ -25,9 +25,8 @@ for (const [name, preset] of Object.entries(PipelinePresets))
         model: "claude-haiku-4-5",
         maxTokens: 77,
         costBudgetUsd: 0.5,
-        systemPrompt: "p",
-        maxTurns: 3,
-        builtInTools: ["*"],
+        ...(name === "minimal" ? {} : { systemPrompt: "p" }),
+        ...(name === "minimal" || name === "evaluator" ? {} : { maxTurns: 3, builtInTools: ["*"] }),
       }),
     );
   });

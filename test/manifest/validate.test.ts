@@ -61,6 +61,10 @@ const CASES: { readonly [C in FindingCode]?: readonly [manifest: unknown, told: 
     given({ model: { model: "m" }, stages: { api: { model_override: { model: "n" } } } }),
     "warning model.dual_home stages[5].model_override.model",
   ],
+  "pipeline.artifacts_unconsumed": [
+    given({ pipeline: { artifacts: { api: "openai" } } }),
+    "warning pipeline.artifacts_unconsumed pipeline.artifacts",
+  ],
   "tools.adhoc_unconsumed": [given({ tools: { adhoc: [{ name: "x" }] } }), "warning tools.adhoc_unconsumed tools.adhoc"],
   "tools.scope_unconsumed": [given({ tools: { scope: { a: 1 } } }), "warning tools.scope_unconsumed tools.scope"],
   "tools.unknown_builtin": [given({ tools: { built_in: ["Raed"] } }), "warning tools.unknown_builtin tools.built_in[0] → Read"],
