@@ -246,8 +246,9 @@ export class MCPConnectionError extends GenyExecutorError {
   }
 }
 
+/** What was thrown, in words. */
+export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+
 /** Whatever was thrown, as an error of ours; its own code, if it has one. */
 export const asError = (thrown: unknown): GenyExecutorError =>
-  thrown instanceof GenyExecutorError
-    ? thrown
-    : new GenyExecutorError(thrown instanceof Error ? thrown.message : String(thrown), { code: "exec.unknown", cause: thrown });
+  thrown instanceof GenyExecutorError ? thrown : new GenyExecutorError(messageOf(thrown), { code: "exec.unknown", cause: thrown });

@@ -1,6 +1,6 @@
 /** What is wrong with a JSON Schema. */
 import { nearest } from "./nearest.ts";
-import type { Json, JsonObject } from "./schema.ts";
+import { isObject, type Json, type JsonObject } from "./schema.ts";
 
 const TYPES = ["array", "boolean", "integer", "null", "number", "object", "string"];
 const ONE = [
@@ -19,8 +19,6 @@ const LIST = ["allOf", "anyOf", "oneOf", "prefixItems"];
 const MAP = ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
 const COUNT = ["minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains", "maxContains"];
 const NUMBER = ["minimum", "maximum", "multipleOf"];
-
-const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Why a JSON Schema cannot be one, with its path; undefined when nothing is found. */
 export const schemaFault = (schema: unknown, path = "schema"): string | undefined => {

@@ -165,13 +165,14 @@ export const object = <const O extends Options<JsonObject>>(o: O): FieldOf<JsonO
 export const custom = <T, const O extends Options<NoInfer<T>>>(is: (value: unknown) => value is T, o: O): FieldOf<T, O> =>
   make("custom", () => v.custom<T>(is, `must be ${o.about}`), o);
 
-const isPlain = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
-const plainObject = v.custom<any>(isPlain, "must be an object");
+/** Whether a value is an object that is no list: what JSON calls an object. */
+export const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
+const plainObject = v.custom<any>(isObject, "must be an object");
 const isJson = (value: unknown): boolean => {
   if (value === null || typeof value === "string" || typeof value === "boolean") return true;
   if (typeof value === "number") return Number.isFinite(value);
   if (Array.isArray(value)) return value.every(isJson);
-  return isPlain(value) && Object.values(value as object).every(isJson);
+  return isObject(value) && Object.values(value).every(isJson);
 };
 
 export type Shape = Record<string, Field>;
@@ -205,8 +206,8 @@ export interface Problem {
 export const check = <C extends Fields>(config: C, value: unknown): { value: Output<C>; problems: Problem[] } => {
   const problems: Problem[] = [];
   const out: Record<string, unknown> = {};
-  const given = (isPlain(value) ? value : {}) as Record<string, unknown>;
-  if (value !== undefined && value !== null && !isPlain(value)) problems.push({ path: [], kind: "invalid", message: "must be an object" });
+  const given: { readonly [key: string]: unknown } = isObject(value) ? value : {};
+  if (value !== undefined && value !== null && !isObject(value)) problems.push({ path: [], kind: "invalid", message: "must be an object" });
   const names = Object.keys(config.shape);
   for (const key of Object.keys(given))
     if (!Object.hasOwn(config.shape, key)) {

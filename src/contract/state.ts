@@ -4,7 +4,7 @@
  */
 import type { ContentBlock, Message, TextBlock } from "./message.ts";
 import type { Failover, ModelResponse } from "./provider.ts";
-import type { Json, JsonObject } from "./schema.ts";
+import { isObject, type Json, type JsonObject } from "./schema.ts";
 import type { ToolSpec } from "./tool.ts";
 import type { Usage } from "./usage.ts";
 import { noUsage } from "./usage.ts";
@@ -216,6 +216,9 @@ export const STATE = {
 export type StateKey = keyof typeof STATE;
 export type State = { readonly [K in StateKey]: (typeof STATE)[K] extends Key<infer T> ? T : never };
 
+/** All of them: what a stage reads whose strategy, or host, may look at anything. */
+export const STATE_KEYS = Object.keys(STATE) as readonly StateKey[];
+
 const entries = Object.entries(STATE) as [StateKey, Key<Json>][];
 const START = Object.fromEntries(entries.map(([key, { default: value }]) => [key, value])) as unknown as State;
 const TURN = Object.fromEntries(entries.filter(([, k]) => k.scope === "turn").map(([key, k]) => [key, k.default])) as Partial<State>;
@@ -271,4 +274,3 @@ export const fromWire = (wire: { readonly [key: string]: unknown }): Partial<Sta
   }
   return { ...out, ...rest } as Partial<State>;
 };
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);

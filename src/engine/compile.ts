@@ -1,4 +1,5 @@
 /** Manifest entries and stage definitions → a plan. Every finding at once, each with its path and the nearest right name. */
+import { messageOf } from "../contract/errors.ts";
 import type { Finding, FindingCode } from "../contract/findings.ts";
 import type { Host } from "../contract/host.ts";
 import type { StageEntry } from "../contract/manifest.ts";
@@ -251,7 +252,7 @@ const create = (
     try {
       fn = strategy?.create(config, services);
     } catch (error) {
-      report({ code: "strategy.config_invalid", path: configPath, message: error instanceof Error ? error.message : String(error) });
+      report({ code: "strategy.config_invalid", path: configPath, message: messageOf(error) });
     }
   return { name: use, fn, config: config as { [key: string]: unknown } };
 };

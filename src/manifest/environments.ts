@@ -1,5 +1,5 @@
 /** A folder of manifests: kept by id, listed, copied, and taken in and out as text. */
-import { ConfigError } from "../contract/errors.ts";
+import { ConfigError, messageOf } from "../contract/errors.ts";
 import { type Finding, finding } from "../contract/findings.ts";
 import type { ManifestDocument } from "../contract/manifest.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
@@ -231,6 +231,6 @@ const inFile = (id: string, findings: readonly Finding[]): readonly Finding[] =>
   findings.map((f) => ({ ...f, path: f.path === id || f.path === "" ? id : `${id}: ${f.path}` }));
 const findingsOf = (error: unknown, id: string): readonly Finding[] => {
   if (error instanceof ConfigError) return inFile(id, error.findings);
-  return [finding("environment.unreadable", id, error instanceof Error ? error.message : String(error))];
+  return [finding("environment.unreadable", id, messageOf(error))];
 };
 const errorsIn = (findings: readonly Finding[]): readonly Finding[] => findings.filter(({ severity }) => severity === "error");

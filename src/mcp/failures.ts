@@ -1,5 +1,5 @@
 /** What went wrong with a server, in words that say what to do, without the secrets of its config. */
-import { type ErrorCode, MCPConnectionError, ToolExecutionError } from "../contract/errors.ts";
+import { type ErrorCode, MCPConnectionError, messageOf, ToolExecutionError } from "../contract/errors.ts";
 import { redacted, type Server } from "../contract/mcp.ts";
 
 /** What was being done. */
@@ -97,7 +97,7 @@ const told = (
   thrown: unknown,
   { secrets }: Server,
 ): { readonly message: string; readonly code?: unknown; readonly status?: number | undefined } => {
-  const message = redacted(thrown instanceof Error ? thrown.message : String(thrown), secrets).slice(0, MOST);
+  const message = redacted(messageOf(thrown), secrets).slice(0, MOST);
   if (!(thrown instanceof Error)) return { message };
   const code = "code" in thrown ? thrown.code : undefined;
   const status = "status" in thrown && typeof thrown.status === "number" ? thrown.status : undefined;

@@ -2,7 +2,7 @@
 
 import { billed } from "../contract/bill.ts";
 import { purseOf } from "../contract/budget.ts";
-import { asError } from "../contract/errors.ts";
+import { messageOf } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import { fields, flag, int, number, oneOf, text } from "../contract/schema.ts";
 import { Broken, defineStage, type Patch, type StageContext } from "../contract/stage.ts";
@@ -240,7 +240,7 @@ const compact = async (state: Read, ctx: Context): Promise<Compacted> => {
   } catch (error) {
     signal.throwIfAborted();
     services.log.warn(`The compactor "${chosen.compactor}" failed.`, error);
-    emit("context.compaction_failed", { compactor: chosen.compactor, trigger: "proactive", error: asError(error).message });
+    emit("context.compaction_failed", { compactor: chosen.compactor, trigger: "proactive", error: messageOf(error) });
     return { messages: state.messages };
   }
 };

@@ -1,4 +1,5 @@
 /** Stage 11: looks over the tool calls of this pass, and flags what a person or a later stage should see. */
+import { messageOf } from "../contract/errors.ts";
 import { fields, int, list, object, oneOf, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
 import type { PendingToolCall, ReviewFlag, State } from "../contract/state.ts";
@@ -61,7 +62,7 @@ export const toolReview = defineStage({
         }
       } catch (error) {
         call.signal.throwIfAborted();
-        emit("tool_review.reviewer_error", { reviewer, error: error instanceof Error ? error.message : String(error) });
+        emit("tool_review.reviewer_error", { reviewer, error: messageOf(error) });
       }
     }
     emit("tool_review.completed", {

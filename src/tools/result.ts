@@ -1,7 +1,7 @@
 /** What the model, the state and the disk get of a tool's result. */
 import { asError, type ErrorCode, ToolExecutionError } from "../contract/errors.ts";
 import { asJson, type ContentBlock } from "../contract/message.ts";
-import type { Json, JsonObject } from "../contract/schema.ts";
+import { isObject, type Json, type JsonObject } from "../contract/schema.ts";
 import { STATE } from "../contract/state.ts";
 import type { ToolResult } from "../contract/tool.ts";
 
@@ -77,8 +77,6 @@ const errorHead = (value: Json): string | undefined => {
     ? `ERROR ${error.code}: ${error.message.replace(/\s*\n\s*/g, " ")}`
     : undefined;
 };
-
-const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Cuts a text to `limit` characters: 40 % from its head and 60 % from its tail, where errors stand, and a line that says what is gone. */
 export const cut = (text: string, limit: number): string => {

@@ -1,5 +1,7 @@
 /** Who does the work that the model hands on. All of them reach other agents through the host's `delegate`. */
+
 import { billed, type Spent } from "../../contract/bill.ts";
+import { messageOf } from "../../contract/errors.ts";
 import type { Delegated, Host, SubagentMetadata } from "../../contract/host.ts";
 import { fields, type JsonObject } from "../../contract/schema.ts";
 import type { AgentResult, DelegateRequest, State } from "../../contract/state.ts";
@@ -40,7 +42,7 @@ const ask = async (host: Host, request: DelegateRequest, name: string, state: St
     return { success, text, error: error ?? null, ...(subagent_metadata === undefined ? {} : { subagent_metadata }) };
   } catch (error) {
     call.signal.throwIfAborted();
-    return failed(`${prefix}${error instanceof Error ? error.message : String(error)}`);
+    return failed(`${prefix}${messageOf(error)}`);
   }
 };
 

@@ -1,4 +1,5 @@
 /** Runs emitters in the order of what they require. None can break the chain: it fails, is too slow or is left out, and says so. */
+import { messageOf } from "../../contract/errors.ts";
 import type { Clock } from "../../contract/services.ts";
 import type { State } from "../../contract/state.ts";
 import type { Call } from "../../contract/strategy.ts";
@@ -69,7 +70,7 @@ const tryOne = async (emitter: Emitter, state: State, call: Call, clock: Clock):
     const contest = limit === null ? [work] : [work, clock.sleep(limit * 1000, signal).then(() => late)];
     return { late: false, error: null, ...(await Promise.race(contest)) };
   } catch (error) {
-    return { emitted: false, late: false, error: error instanceof Error ? error.message : String(error) };
+    return { emitted: false, late: false, error: messageOf(error) };
   } finally {
     over.abort();
   }
