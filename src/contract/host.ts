@@ -1,8 +1,8 @@
 /** What only a host can give: functions and objects that no manifest can hold. Every part is optional; a strategy that needs one says so. */
 import type { Spent } from "./bill.ts";
-import type { ContentBlock, Message, MessageInput } from "./message.ts";
+import type { Message, MessageInput } from "./message.ts";
 import type { Json, JsonObject } from "./schema.ts";
-import type { AgentResult, DelegateRequest, State, SystemPrompt } from "./state.ts";
+import type { AgentResult, DelegateRequest, State } from "./state.ts";
 import type { Call } from "./strategy.ts";
 
 export type HitlDecision = "approve" | "reject" | "cancel";
@@ -124,4 +124,3 @@ export const partsOf = <T extends object>(given: T, names: readonly string[] = H
   const taken = names.filter((name) => name in parts);
   return Object.fromEntries(taken.map((name) => [name, typeof parts[name] === "function" ? parts[name].bind(given) : parts[name]])) as T;
 };
-export type { ContentBlock, SystemPrompt };

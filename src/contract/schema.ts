@@ -8,6 +8,16 @@ import { nearest } from "./nearest.ts";
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
 
+/** The JSON text of a value with its keys sorted: equal values have equal texts. */
+export const canonical = (value: Json): string => {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  return `{${Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`)
+    .join(",")}}`;
+};
+
 declare const io: unique symbol;
 
 export type FieldKind = "string" | "integer" | "number" | "boolean" | "select" | "array" | "object" | "json" | "custom";

@@ -2,7 +2,7 @@
  * The state of a session and its turn: plain JSON, one list of keys. A key's value is what the wire holds; only the key's own name is
  * camelCase here and has its place on the wire there (`toWire`, `fromWire`). A `turn` key is reset when a turn begins, by construction.
  */
-import type { ContentBlock, Message, TextBlock } from "./message.ts";
+import type { Message, TextBlock, ToolResultBlock } from "./message.ts";
 import type { Failover, ModelResponse } from "./provider.ts";
 import { isObject, type Json, type JsonObject } from "./schema.ts";
 import type { ToolSpec } from "./tool.ts";
@@ -11,12 +11,7 @@ import { noUsage } from "./usage.ts";
 
 export type LoopDecision = "continue" | "complete" | "error" | "escalate";
 export type PendingToolCall = { readonly tool_use_id: string; readonly tool_name: string; readonly tool_input: JsonObject };
-export type ToolResultRecord = {
-  readonly type: "tool_result";
-  readonly tool_use_id: string;
-  readonly content: string | readonly ContentBlock[];
-  readonly is_error?: boolean;
-};
+export type ToolResultRecord = Omit<ToolResultBlock, "cache_control">;
 export type ThinkingRecord = { readonly iteration: number; readonly text: string; readonly tokens: number };
 /** One answer, or part of one, that a model was paid for. */
 export type ModelCall = {
@@ -231,6 +226,9 @@ export const newState = (given: Partial<State> = {}): State => ({ ...START, ...g
  * turn keys that its host set.
  */
 export const beginTurn = (state: State): State => (state.turn === 0 ? { ...state, turn: 1 } : { ...state, ...TURN, turn: state.turn + 1 });
+
+/** Whether the model has not read what this pass gave it: results of tools or of other agents, or feedback. */
+export const unread = ({ toolIteration, iteration }: Pick<State, "toolIteration" | "iteration">): boolean => toolIteration === iteration;
 
 /** The key in snake_case. */
 export const snake = (key: string): string => key.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);

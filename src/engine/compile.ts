@@ -1,7 +1,6 @@
 /** Manifest entries and stage definitions → a plan. Every finding at once, each with its path and the nearest right name. */
 import { messageOf } from "../contract/errors.ts";
 import type { Finding, FindingCode } from "../contract/findings.ts";
-import type { Host } from "../contract/host.ts";
 import type { StageEntry } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
 import { check, type Fields, type Problem } from "../contract/schema.ts";
@@ -264,5 +263,3 @@ const told = (base: string, problem: Problem): Pick_<Finding> => ({
   suggestion: problem.suggestion,
 });
 type Pick_<T extends Finding> = Omit<T, "severity" | "code">;
-
-export type { Host };

@@ -2,9 +2,9 @@
 import type { Message } from "../contract/message.ts";
 import { fields, flag, json, number, oneOf, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
-import { STATE_KEYS, type State } from "../contract/state.ts";
+import { STATE_KEYS, type State, unread } from "../contract/state.ts";
 import { after, one } from "../contract/strategy.ts";
-import { DECISIONS, type Evaluation, loopDecisionOf, unread } from "./14-evaluate/evaluation.ts";
+import { DECISIONS, type Evaluation, loopDecisionOf } from "./14-evaluate/evaluation.ts";
 import { scorers } from "./14-evaluate/scorers.ts";
 import { strategies } from "./14-evaluate/strategies.ts";
 

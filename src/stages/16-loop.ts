@@ -1,9 +1,9 @@
 /** Stage 16: says whether the turn goes on, keeps its limits, and tells the model when it should come to an end. */
 import { fields, flag, int, list, oneOf, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
-import { STATE_KEYS, type State } from "../contract/state.ts";
+import { STATE_KEYS, type State, unread } from "../contract/state.ts";
 import { one } from "../contract/strategy.ts";
-import { controllers, unread, type Verdict } from "./16-loop/controllers.ts";
+import { controllers, type Verdict } from "./16-loop/controllers.ts";
 import { limit, passLeft } from "./16-loop/limits.ts";
 import { told } from "./16-loop/notes.ts";
 import { track } from "./16-loop/repeats.ts";
