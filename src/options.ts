@@ -198,9 +198,7 @@ export const overrideFindings = (overrides: ModelOverrides): Finding[] => {
   const wrong = check(OVERRIDABLE, wire).problems.filter((p) => p.kind !== "unknown");
   return [
     ...unknownKeys(overrides, Object.keys(OVERRIDES), "options.overrides"),
-    ...wrong.map(
-      (p): Finding => ({ severity: "error", code: "option.invalid", path: `options.overrides.${p.path.join(".")}`, message: p.message }),
-    ),
+    ...wrong.map((p) => finding("option.invalid", `options.overrides.${p.path.join(".")}`, p.message)),
   ];
 };
 

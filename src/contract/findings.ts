@@ -188,10 +188,4 @@ export const finding = (code: FindingCode, path: string, message: string, sugges
 export const unknownKeys = (given: object, known: readonly string[], path: string): Finding[] =>
   Object.keys(given)
     .filter((key) => !known.includes(key))
-    .map((key) => ({
-      severity: "error",
-      code: "option.unknown",
-      path: `${path}.${key}`,
-      message: `is no option (known: ${known.join(", ")})`,
-      suggestion: nearest(key, known),
-    }));
+    .map((key) => finding("option.unknown", `${path}.${key}`, `is no option (known: ${known.join(", ")})`, nearest(key, known)));

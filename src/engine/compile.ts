@@ -1,6 +1,6 @@
 /** Manifest entries and stage definitions → a plan. Every finding at once, each with its path and the nearest right name. */
 import { messageOf } from "../contract/errors.ts";
-import type { Finding, FindingCode } from "../contract/findings.ts";
+import { type Finding, type FindingCode, finding } from "../contract/findings.ts";
 import type { StageEntry } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
 import { check, type Fields, type Problem } from "../contract/schema.ts";
@@ -48,14 +48,9 @@ export const compile = ({ entries, places, services, unknownKeys }: CompileOptio
   const bound = places.map((placed): BoundStage => {
     const found = placed.own ? undefined : entryOf.get(placed.stage.name);
     const active = placed.own || (found !== undefined && found.entry.active !== false);
-    const report: Report = (finding) => findings.push({ severity: active ? "error" : "warning", ...finding });
+    const report: Report = (told) => findings.push({ severity: active ? "error" : "warning", ...told });
     if (!active && placed.stage.required)
-      findings.push({
-        severity: "error",
-        code: "stage.required_inactive",
-        path: found?.path ?? "stages",
-        message: `the stage "${placed.stage.name}" must be active`,
-      });
+      findings.push(finding("stage.required_inactive", found?.path ?? "stages", `the stage "${placed.stage.name}" must be active`));
     return bind(
       placed,
       active,
@@ -157,12 +152,7 @@ const pickOne = (entry: StageEntry, path: string, slot: string, definition: One,
   const config = entry.strategy_configs?.[slot];
   const configPath = `${path}.strategy_configs.${slot}`;
   if (!Object.hasOwn(entry.strategies ?? {}, slot) && Object.keys(config ?? {}).length)
-    report({
-      severity: "warning",
-      code: "strategy.config_unpaired",
-      path: configPath,
-      message: `no strategy is named for "${slot}": its default "${name}" takes the config`,
-    });
+    report(finding("strategy.config_unpaired", configPath, `no strategy is named for "${slot}": its default "${name}" takes the config`));
   return [{ name, config, configPath, namePath: `${path}.strategies.${slot}` }];
 };
 
@@ -178,13 +168,7 @@ const pickMany = (entry: StageEntry, path: string, slot: string, definition: Man
   const base = `${path}.strategy_configs.${slot}`;
   for (const name of Object.keys(configs))
     if (!order.includes(name))
-      report({
-        severity: "warning",
-        code: "strategy.config_unpaired",
-        path: `${base}.${name}`,
-        message: `"${name}" is not in the chain`,
-        suggestion: nearest(name, order),
-      });
+      report(finding("strategy.config_unpaired", `${base}.${name}`, `"${name}" is not in the chain`, nearest(name, order)));
   const names = Object.keys(definition.strategies);
   const picked: Pick[] = [];
   for (const [i, name] of order.entries()) {
@@ -192,12 +176,7 @@ const pickMany = (entry: StageEntry, path: string, slot: string, definition: Man
     if (!names.includes(name))
       report({ code: "chain.unknown_impl", path: namePath, message: `no item is named "${name}"`, suggestion: nearest(name, names) });
     else if (order.indexOf(name) < i)
-      report({
-        severity: "warning",
-        code: "chain.order_unappliable",
-        path: namePath,
-        message: `"${name}" stands in the chain already: it runs once`,
-      });
+      report(finding("chain.order_unappliable", namePath, `"${name}" stands in the chain already: it runs once`));
     else picked.push({ name, config: configs[name], configPath: `${base}.${name}`, namePath });
   }
   return picked;

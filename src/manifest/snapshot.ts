@@ -1,5 +1,6 @@
 /** The form in which the Python program keeps a live pipeline, `PipelineSnapshot`: a manifest in other words. */
 import { ConfigError, type Finding } from "../contract/errors.ts";
+import { finding } from "../contract/findings.ts";
 import type { ManifestDocument, StageEntry } from "../contract/manifest.ts";
 import { asJson } from "../contract/message.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
@@ -29,7 +30,7 @@ const VERSION = "2.0";
 export const readSnapshot = (document: unknown): PipelineSnapshot => {
   const given = asJson(document);
   const findings: Finding[] = [];
-  const wrong = (path: string, message: string) => void findings.push({ severity: "error", code: "form.invalid", path, message });
+  const wrong = (path: string, message: string) => void findings.push(finding("form.invalid", path, message));
   const object = isObject(given) ? given : {};
   if (!isObject(given)) wrong("", "must be a JSON object");
   const rows: Json = object.stages ?? [];

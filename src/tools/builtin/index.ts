@@ -1,6 +1,7 @@
 /** The tools that come with the package. */
 import { BUILTIN_NAMES, type BuiltinName } from "../../contract/builtin.ts";
 import { ConfigError } from "../../contract/errors.ts";
+import { finding } from "../../contract/findings.ts";
 import { nearest } from "../../contract/nearest.ts";
 import type { Tool } from "../../contract/tool.ts";
 import { bashTool } from "./bash.ts";
@@ -32,8 +33,6 @@ export const builtinTools = ({ names }: { names?: readonly string[] } = {}): rea
   return (names ?? BUILTIN_NAMES).map((name, i) => {
     if (isBuiltin(name)) return BUILTINS[name](ledger);
     const message = `there is no built-in tool "${name}" (known: ${BUILTIN_NAMES.join(", ")})`;
-    throw new ConfigError([
-      { severity: "error", code: "tools.unknown_builtin", path: `names[${i}]`, message, suggestion: nearest(name, BUILTIN_NAMES) },
-    ]);
+    throw new ConfigError([finding("tools.unknown_builtin", `names[${i}]`, message, nearest(name, BUILTIN_NAMES))]);
   });
 };
