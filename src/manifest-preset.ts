@@ -21,7 +21,7 @@ const IN_STAGES = {
  * it. Missing credentials are no error here.
  */
 export const pipelineOf = async (manifest: EnvironmentManifest | ManifestDocument, options: PresetOptions): Promise<Pipeline> => {
-  const document = (manifest instanceof EnvironmentManifest ? manifest : EnvironmentManifest.fromJSON(manifest)).toJSON();
+  const document = EnvironmentManifest.of(manifest).toJSON();
   const { settings, environment } = sorted(options);
   const wire = Object.entries(settings).map(([key, value]): [string, unknown] => [snake(key), value]);
   const block = (model: boolean): JsonObject =>

@@ -135,7 +135,7 @@ const factoryOf = (preset: PresetFactory | EnvironmentManifest | ManifestDocumen
   if (typeof preset === "function") return preset;
   if (!isObject(preset))
     throw new ConfigError([finding("preset.invalid", "preset", "must be a function that makes a pipeline, or a manifest")]);
-  const manifest = preset instanceof EnvironmentManifest ? preset : EnvironmentManifest.fromJSON(preset);
+  const manifest = EnvironmentManifest.of(preset);
   const findings = validateManifest(manifest).filter(({ severity, code }) => severity === "error" && code.startsWith("stage."));
   if (findings.length) throw new ConfigError(findings);
   return (options) => pipelineOf(manifest, options);

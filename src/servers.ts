@@ -1,9 +1,9 @@
 /** The MCP servers that a manifest names. */
 import { type Finding, finding } from "./contract/findings.ts";
 import { configOf, isSecretReference, type MCPServerConfig } from "./contract/mcp.ts";
-import type { Json, JsonObject } from "./contract/schema.ts";
+import type { JsonObject } from "./contract/schema.ts";
 import { opaque } from "./manifest/around.ts";
-import { isObject } from "./manifest/json.ts";
+import { isObject, listOf } from "./manifest/json.ts";
 import { resolveVariables, variablesOf } from "./manifest/resolve.ts";
 
 /** Added to the process's environment. */
@@ -42,7 +42,6 @@ export const serversOf = ({ mcp_servers: entries }: JsonObject, { env = {} }: Ad
 };
 
 const unresolved = (name: string): string => `\${${name}} has no value: set it in the environment, or give it in the option \`env\``;
-const listOf = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : []);
 
 /** What is to be said of the servers: all of it when they are going to be connected, else that they are not. */
 export const serverFindings = (tools: JsonObject, added: Added, connecting: boolean): readonly Finding[] => {

@@ -29,6 +29,11 @@ export class EnvironmentManifest {
     return new EnvironmentManifest(read(document, strict));
   }
 
+  /** A manifest as it is; its plain JSON as `fromJSON` reads it. */
+  static of(given: EnvironmentManifest | ManifestDocument): EnvironmentManifest {
+    return given instanceof EnvironmentManifest ? given : EnvironmentManifest.fromJSON(given);
+  }
+
   /** The same document, with more said of it. */
   noting(findings: readonly Finding[]): EnvironmentManifest {
     return new EnvironmentManifest({ document: this.#document, findings: [...this.findings, ...findings] });

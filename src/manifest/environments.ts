@@ -64,7 +64,7 @@ export class EnvironmentManager {
    * `resolveAndLoad` gave is kept with its references, not with the values.
    */
   async save(manifest: EnvironmentManifest | ManifestDocument): Promise<string> {
-    const given = manifest instanceof EnvironmentManifest ? manifest : EnvironmentManifest.fromJSON(manifest);
+    const given = EnvironmentManifest.of(manifest);
     const document = (this.#unresolved.get(given) ?? given).toJSON();
     return this.#alone(async () => {
       const id = await this.#idFor(document);
