@@ -12,6 +12,7 @@ import type { ModelRequest } from "../contract/provider.ts";
 import { remember } from "../contract/remember.ts";
 import type { JsonObject } from "../contract/schema.ts";
 import { kept, partOf, signatureOf } from "./google-kept.ts";
+import { sessionContext } from "./lower.ts";
 import { repair } from "./repair.ts";
 
 /** A message's JSON, but for what depends on the request: the name of the call that a result answers, and a sign in place of a signature. */
@@ -26,7 +27,7 @@ const GO_ON = '{"role":"user","parts":[{"text":"Continue."}]}';
 /** The `contents` of a request, without their brackets. `mustSign`: whether the model refuses calls without a signature. */
 export const contentsText = ({ messages: given, systemVolatile }: ModelRequest, mustSign: boolean): string => {
   const { messages } = repair(given.map(signed));
-  const volatile = systemVolatile && JSON.stringify({ text: `<session-context>\n${systemVolatile}\n</session-context>` });
+  const volatile = systemVolatile && JSON.stringify({ text: sessionContext({ systemVolatile }) });
   const newest = volatile ? messages.findLastIndex(({ role }) => role === "user") : -1;
   const texts = messages.map((message, i) => {
     const text = pieces(message)
