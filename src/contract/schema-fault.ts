@@ -1,6 +1,6 @@
 /** What is wrong with a JSON Schema. */
 import { nearest } from "./nearest.ts";
-import { isObject, type Json, type JsonObject } from "./schema.ts";
+import { isObject, type Json, type JsonObject, own } from "./schema.ts";
 
 const TYPES = ["array", "boolean", "integer", "null", "number", "object", "string"];
 const ONE = [
@@ -87,7 +87,7 @@ const leads = (reference: string, root: JsonObject): boolean => {
   let at: Json | undefined = root;
   for (const step of reference.split("/").slice(1)) {
     const key = step.replaceAll("~1", "/").replaceAll("~0", "~");
-    at = Array.isArray(at) ? at[Number(key)] : isObject(at) && Object.hasOwn(at, key) ? at[key] : undefined;
+    at = Array.isArray(at) ? at[Number(key)] : isObject(at) ? own(at, key) : undefined;
     if (at === undefined) return /%/.test(step); // one that is written in another way is not judged
   }
   return true;

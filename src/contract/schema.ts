@@ -177,6 +177,9 @@ export const custom = <T, const O extends Options<NoInfer<T>>>(is: (value: unkno
 
 /** Whether a value is an object that is no list: what JSON calls an object. */
 export const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
+/** What a table itself has under a key: not what every object has, as `constructor`. */
+export const own = <T>(table: { readonly [key: string]: T }, key: string): T | undefined =>
+  Object.hasOwn(table, key) ? table[key] : undefined;
 const plainObject = v.custom<any>(isObject, "must be an object");
 const isJson = (value: unknown): boolean => {
   if (value === null || typeof value === "string" || typeof value === "boolean") return true;

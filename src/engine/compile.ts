@@ -3,7 +3,7 @@ import { messageOf } from "../contract/errors.ts";
 import { type Finding, type FindingCode, finding } from "../contract/findings.ts";
 import type { StageEntry } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
-import { check, type Fields, type Problem } from "../contract/schema.ts";
+import { check, type Fields, own, type Problem } from "../contract/schema.ts";
 import type { Services } from "../contract/services.ts";
 import type { Many, One, Strategy } from "../contract/strategy.ts";
 import type { BoundStage, ChosenStrategy, Phase, Placed, Plan } from "./plan.ts";
@@ -173,7 +173,7 @@ const create = (slot: One | Many, { name, config: given, configPath, namePath }:
   const strategies: Record<string, Strategy> = slot.strategies;
   const names = Object.keys(strategies);
   let use = name;
-  let strategy = Object.hasOwn(strategies, name) ? strategies[name] : undefined;
+  let strategy = own(strategies, name);
   if (!strategy)
     report({
       code: "strategy.unknown_impl",

@@ -2,7 +2,7 @@
 import { ConfigError, type Finding, MutationError } from "../contract/errors.ts";
 import { finding } from "../contract/findings.ts";
 import { nearest } from "../contract/nearest.ts";
-import { check, type Field, type Fields, type Problem } from "../contract/schema.ts";
+import { check, type Field, type Fields, own, type Problem } from "../contract/schema.ts";
 import { below, copyOf } from "./copy.ts";
 import { isObject } from "./json.ts";
 import type { MutationKind } from "./mutation.ts";
@@ -33,7 +33,7 @@ export const formed = <M extends { readonly kind: MutationKind }>(given: M, form
   const kinds = Object.keys(forms);
   if (!isObject(given)) throw new MutationError(`A change is an object with its kind: one of ${kinds.join(", ")}.`);
   const { kind, ...parts } = given;
-  const form = typeof kind === "string" && Object.hasOwn(forms, kind) ? forms[kind] : undefined;
+  const form = typeof kind === "string" ? own(forms, kind) : undefined;
   if (!form) {
     const near = typeof kind === "string" ? nearest(kind, kinds) : undefined;
     throw refusal("There is no such change", [finding("mutation.unknown", "kind", `must be one of ${kinds.join(", ")}`, near)]);

@@ -2,7 +2,7 @@
 import { MutationError } from "../contract/errors.ts";
 import type { ManifestDocument, StageEntry } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
-import { check, type Fields, type JsonObject } from "../contract/schema.ts";
+import { check, type Fields, type JsonObject, own } from "../contract/schema.ts";
 import type { Many, One } from "../contract/strategy.ts";
 import type { Placed } from "../engine/plan.ts";
 import { placeOf } from "./artifacts.ts";
@@ -68,7 +68,7 @@ export const slotOf = <K extends "one" | "many">(
   const slots: { readonly [slot: string]: One | Many } = placed.stage.slots;
   const fits = (slot: One | Many | undefined): slot is Extract<One | Many, { readonly kind: K }> =>
     kinds.some((kind) => slot?.kind === kind);
-  const found = Object.hasOwn(slots, name) ? slots[name] : undefined;
+  const found = own(slots, name);
   if (fits(found)) return found;
   const what = kinds.map((kind) => WORDS[kind]).join(" or ");
   if (found) return refuse(`has no ${what} "${name}": it is a ${WORDS[found.kind]}`, name);

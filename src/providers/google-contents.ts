@@ -10,7 +10,7 @@ import {
 } from "../contract/message.ts";
 import type { ModelRequest } from "../contract/provider.ts";
 import { remember } from "../contract/remember.ts";
-import type { JsonObject } from "../contract/schema.ts";
+import { type JsonObject, own } from "../contract/schema.ts";
 import { kept, partOf, signatureOf } from "./google-kept.ts";
 import { sessionContext } from "./lower.ts";
 import { repair } from "./repair.ts";
@@ -146,6 +146,6 @@ const TYPES: { readonly [ending: string]: string } = {
 /** By the address's ending; the server finds it out where it says nothing. */
 const typeOf = (url: string): { readonly mimeType?: string } => {
   const ending = /\.([a-z0-9]+)(?:[?#]|$)/i.exec(url)?.[1]?.toLowerCase() ?? "";
-  const mimeType = Object.hasOwn(TYPES, ending) ? TYPES[ending] : undefined;
+  const mimeType = own(TYPES, ending);
   return mimeType === undefined ? {} : { mimeType };
 };
