@@ -1,5 +1,5 @@
 /** One table of failures. A published code never changes its name or meaning. */
-import type { Finding } from "./findings.ts";
+import { type Finding, lineOf } from "./findings.ts";
 
 export type { Finding, FindingCode } from "./findings.ts";
 
@@ -183,9 +183,7 @@ export class ConfigError extends PipelineError {
   override name = "ConfigError";
   readonly findings: readonly Finding[];
   constructor(findings: readonly Finding[]) {
-    const lines = findings
-      .filter((f) => f.severity === "error")
-      .map((f) => `  ${f.path || "(root)"}: ${f.message}${f.suggestion ? `. Did you mean "${f.suggestion}"?` : ""}`);
+    const lines = findings.filter((f) => f.severity === "error").map((f) => `  ${lineOf(f)}`);
     super(`The configuration has ${lines.length} error${lines.length === 1 ? "" : "s"}:\n${lines.join("\n")}`, {
       code: "exec.pipeline.invalid_manifest",
     });

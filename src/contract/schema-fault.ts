@@ -1,5 +1,5 @@
 /** What is wrong with a JSON Schema. */
-import { nearest } from "./nearest.ts";
+import { didYouMean, nearest } from "./nearest.ts";
 import { isObject, type Json, type JsonObject, own } from "./schema.ts";
 
 const TYPES = ["array", "boolean", "integer", "null", "number", "object", "string"];
@@ -58,7 +58,7 @@ const typeFault = (value: Json, path: string): string | undefined => {
   const wrong = names.find((name) => !TYPES.includes(name as string));
   if (wrong === undefined) return undefined;
   const near = typeof wrong === "string" ? nearest(wrong, TYPES) : undefined;
-  return `${path}: ${JSON.stringify(wrong)} is no type (known: ${TYPES.join(", ")})${near ? `. Did you mean "${near}"?` : ""}`;
+  return `${path}: ${JSON.stringify(wrong)} is no type (known: ${TYPES.join(", ")})${near ? "." : ""}${didYouMean(near)}`;
 };
 
 const patternFault = (value: Json, path: string): string | undefined => {

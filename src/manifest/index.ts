@@ -1,4 +1,5 @@
-export { nearest } from "../contract/nearest.ts";
+export { lineOf } from "../contract/findings.ts";
+export { didYouMean, nearest } from "../contract/nearest.ts";
 export { type Artifact, artifactsOf, moduleOf, placeOf } from "./artifacts.ts";
 export { type BuildManifestOptions, buildManifest, buildManifestFor, type ManifestPreset } from "./build.ts";
 export { type CatalogueEntry, describePreset, presetCatalog } from "./catalogue.ts";

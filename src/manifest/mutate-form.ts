@@ -1,6 +1,6 @@
 /** Whether a change has the form of its kind: what every change goes through, and what is said of one that is wrong. */
 import { ConfigError, type Finding, MutationError } from "../contract/errors.ts";
-import { finding } from "../contract/findings.ts";
+import { finding, lineOf } from "../contract/findings.ts";
 import { nearest } from "../contract/nearest.ts";
 import { check, type Field, type Fields, own, type Problem } from "../contract/schema.ts";
 import { below, copyOf } from "./copy.ts";
@@ -9,7 +9,7 @@ import type { MutationKind } from "./mutation.ts";
 
 /** `exec.mutation.invalid` with every finding. */
 export const refusal = (what: string, findings: readonly Finding[], details: { readonly [key: string]: unknown } = {}): MutationError => {
-  const lines = findings.map((f) => `  ${f.path || "(root)"}: ${f.message}${f.suggestion ? `. Did you mean "${f.suggestion}"?` : ""}`);
+  const lines = findings.map((f) => `  ${lineOf(f)}`);
   return new MutationError(`${what}:\n${lines.join("\n")}`, { findings, details });
 };
 /** The same of a change whose form is wrong. */

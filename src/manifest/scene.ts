@@ -1,7 +1,7 @@
 /** One stage's part of a document, for the changes that are made of it. */
 import { MutationError } from "../contract/errors.ts";
 import type { ManifestDocument, StageEntry } from "../contract/manifest.ts";
-import { nearest } from "../contract/nearest.ts";
+import { didYouMean, nearest } from "../contract/nearest.ts";
 import { check, type Fields, type JsonObject, own } from "../contract/schema.ts";
 import type { Many, One } from "../contract/strategy.ts";
 import type { Placed } from "../engine/plan.ts";
@@ -74,6 +74,6 @@ export const slotOf = <K extends "one" | "many">(
   if (found) return refuse(`has no ${what} "${name}": it is a ${WORDS[found.kind]}`, name);
   const known = Object.keys(slots).filter((slot) => fits(slots[slot]));
   const near = nearest(name, known);
-  return refuse(`has no ${what} "${name}" (known: ${known.join(", ") || "none"})${near ? `. Did you mean "${near}"?` : ""}`, name);
+  return refuse(`has no ${what} "${name}" (known: ${known.join(", ") || "none"})${near ? "." : ""}${didYouMean(near)}`, name);
 };
 const WORDS = { one: "slot", many: "chain" };

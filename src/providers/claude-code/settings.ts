@@ -1,5 +1,6 @@
 /** What a host may set beside the credentials: the `extras` of `claude_code_cli`, under the names of the manifest's world. */
 import { APIError, type Finding } from "../../contract/errors.ts";
+import { didYouMean } from "../../contract/nearest.ts";
 import { check, type Fields, fields, flag, json, list, number, type Output, object, oneOf, record, text } from "../../contract/schema.ts";
 import type { ProviderCredentials } from "../credentials.ts";
 import { text as textIn } from "../json.ts";
@@ -48,7 +49,7 @@ export const checkedExtras = <F extends Fields>(
       suggestion,
     }),
   );
-  const told = findings.map((f) => `${f.path} ${f.message}${f.suggestion ? `. Did you mean "${f.suggestion}"?` : ""}`);
+  const told = findings.map((f) => `${f.path} ${f.message}${f.suggestion ? "." : ""}${didYouMean(f.suggestion)}`);
   if (findings.some((f) => f.severity === "error"))
     throw new APIError(`${provider}: ${told.join("; ")}`, { code: "exec.api.bad_request", details: { findings } });
   told.forEach((message) => {
