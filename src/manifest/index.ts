@@ -24,13 +24,12 @@ export {
 } from "./introspect.ts";
 export { manifestSchema, type SchemaParts } from "./json-schema.ts";
 export { mutate } from "./mutate.ts";
-export {
-  type DocumentChange,
-  type DocumentMutation,
-  MUTATION_KINDS,
-  type MutationKind,
-  type MutationRecord,
-  type StageId,
+export type {
+  DocumentChange,
+  DocumentMutation,
+  MutationKind,
+  MutationRecord,
+  StageId,
 } from "./mutation.ts";
 export { stageNamed } from "./names.ts";
 export { migrateManifest } from "./read.ts";
