@@ -17,8 +17,8 @@ import type { ToolRegistry } from "./tools/registry.ts";
 
 type Stages = (typeof PIPELINE)["setup" | "loop" | "surface"][number];
 type StageNamed<N> = Extract<Stages, { name: N }>;
-export type StageName = Stages["name"];
-export type Options<N extends StageName> = StageOptions<StageNamed<N>>;
+type StageName = Stages["name"];
+type Options<N extends StageName> = StageOptions<StageNamed<N>>;
 
 type CamelKeys<T> = { [K in keyof T as Camel<K & string>]?: T[K] };
 export type ModelOptions = CamelKeys<ModelSettings>;

@@ -24,7 +24,7 @@ export const resolve = (layers: Layers): { readonly [field: string]: Resolved } 
     CHANNELS.toReversed().flatMap((source) => Object.entries(layers[source] ?? {}).map(([field, value]) => [field, { value, source }])),
   );
 
-export interface Sources {
+interface Sources {
   /** As the pipeline was made from. */
   readonly manifest: ManifestDocument;
   /** As mutations left it. */

@@ -259,7 +259,7 @@ const scalar = {
 };
 
 /** The JSON Schema of one field. */
-export const fieldSchema = (name: string, field: Field): JsonObject => {
+const fieldSchema = (name: string, field: Field): JsonObject => {
   const numeric = field.kind === "integer" || field.kind === "number";
   const [min, max] = numeric ? ["minimum", "maximum"] : field.kind === "array" ? ["minItems", "maxItems"] : ["minLength", "maxLength"];
   const type = field.kind === "json" || field.kind === "custom" ? undefined : scalar[field.kind];

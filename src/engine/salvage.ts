@@ -36,7 +36,7 @@ export const salvage = async (run: Run, walk: Walk, error: unknown): Promise<voi
 };
 
 /** Every call is answered and the last word is the assistant's, so that the next turn can be sent as it is. */
-export const closeTurn = (state: State, reason: "stopped" | "failed", error: unknown, messageId: () => string): State => {
+const closeTurn = (state: State, reason: "stopped" | "failed", error: unknown, messageId: () => string): State => {
   const { code, message } = asError(error);
   const why = reason === "stopped" ? "the turn was stopped" : `the turn failed (${code})`;
   const answered = new Set(state.messages.flatMap((m) => toolResults(m.content).map((r) => r.tool_use_id)));

@@ -10,7 +10,7 @@ const CODES: { readonly [P in Phase]: ErrorCode } = {
   list_tools: "exec.mcp.list_tools_failed",
 };
 
-export const failedToConnect = (server: Server, phase: Phase, why: string, advice: string): MCPConnectionError =>
+const failedToConnect = (server: Server, phase: Phase, why: string, advice: string): MCPConnectionError =>
   new MCPConnectionError(redacted(`The MCP server "${server.name}" ${why} ${advice}`.trim(), server.secrets), {
     server: server.name,
     code: CODES[phase],

@@ -98,7 +98,7 @@ const MODES = ["auto", "api_key", "oauth", "setup_token"];
  * A document as a credentials file holds it: provider → `{ api_key, auth_token, base_url, default_headers, binary_path, auth_mode, extras }`,
  * where keys, tokens, addresses and headers may be `{ "env": NAME }` or `{ "file": PATH }`. Throws `ConfigError` with all findings.
  */
-export const inputsOf = (document: Json): { readonly [provider: string]: CredentialInput } => {
+const inputsOf = (document: Json): { readonly [provider: string]: CredentialInput } => {
   const findings: Finding[] = [];
   const wrong = (path: string, message: string, suggestion?: string) =>
     findings.push(finding("credentials.invalid", path, message, suggestion));

@@ -88,7 +88,7 @@ export const cut = (text: string, limit: number): string => {
 const OURS = new Set(Object.values(STATE as { [key: string]: { wire?: string } }).map((key) => key.wire));
 
 /** The shared keys that a tool may set: under four prefixes, and none that is the harness's own. */
-export const mayMutate = (key: string): boolean => /^(executor|memory|geny|plugin)\./.test(key) && !OURS.has(`shared.${key}`);
+const mayMutate = (key: string): boolean => /^(executor|memory|geny|plugin)\./.test(key) && !OURS.has(`shared.${key}`);
 
 export const allowedMutations = (given: JsonObject, refused: (keys: readonly string[]) => void): JsonObject => {
   const keys = Object.keys(given);

@@ -7,7 +7,7 @@ import { text as textIn } from "../json.ts";
 
 const MODES = ["acceptEdits", "auto", "bypassPermissions", "default", "dontAsk", "manual", "plan"] as const;
 
-export const extrasFields = fields({
+const extrasFields = fields({
   bare_mode: flag({ about: "no hooks, plugins, memory files or keychain; acts only when a key is given", default: true }),
   workspace_dir: text({ about: "folder that the CLI works in; null: the process's own", default: null }),
   workspace_root: text({ about: "another name of workspace_dir", default: null }),

@@ -129,7 +129,7 @@ const requestFor = (text: string, model: string, o: Partial<ModelSettings>): Mod
   });
 
 /** The conversation as text: what was said, which tools were called, what they answered. */
-export const transcript = (messages: readonly Message[]): string => {
+const transcript = (messages: readonly Message[]): string => {
   const whole = messages
     .map(({ role, content }) => {
       const said = typeof content === "string" ? content : content.map(lineOf).filter(Boolean).join("\n");

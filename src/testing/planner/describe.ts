@@ -36,7 +36,7 @@ export function describe(path: string, lines: readonly string[]): string[] {
 }
 
 /** The comment a script begins with, as one line of prose; empty when there is none. */
-export function leadingComment(lines: readonly string[]): string {
+function leadingComment(lines: readonly string[]): string {
   const text = lines
     .join("\n")
     .replace(/^#!.*\n/, "")
