@@ -36,8 +36,8 @@ export const tool = defineStage({
     "shared",
   ],
   slots: {
-    executor: one({ about: "In which order, and how many at a time", verb: "runs tools by", default: "sequential", strategies: executors }),
-    router: one({ about: "Who finds and runs a call's tool", verb: "finds tools by", default: "registry", strategies: routers }),
+    executor: one({ about: "in which order, and how many at a time", verb: "runs tools by", default: "sequential", strategies: executors }),
+    router: one({ about: "who finds and runs a call's tool", verb: "finds tools by", default: "registry", strategies: routers }),
   },
   events: {
     "tool.execute_start": fields({ count: int({ about: "calls" }), tools: list(text({ about: "a name" }), { about: "their tools" }) }),

@@ -18,7 +18,7 @@ export const emit = defineStage({
   // An emitter may look at anything.
   reads: STATE_KEYS,
   writes: ["lastEmotion", "emitTimeouts"],
-  slots: { emitters: many({ about: "Who gets the text, in order.", default: [], strategies: emitters }) },
+  slots: { emitters: many({ about: "who gets the text, in order", default: [], strategies: emitters }) },
   events: {
     "emit.start": fields({ emitter_count: int({ about: "emitters in the chain" }), channels: names("their names") }),
     "emit.complete": fields({

@@ -31,8 +31,8 @@ export const summarize = defineStage({
   reads: ["sessionId", "turn", "messages", "loopDecision", "toolReviewFlags", "summaryHistory", "metadata"],
   writes: ["turnSummary", "summaryHistory"],
   slots: {
-    summarizer: one({ about: "Makes the summary.", verb: "summarizes by", default: "no_summary", strategies: summarizers }),
-    importance: one({ about: "Grades it.", verb: "grades by", default: "fixed", strategies: importances }),
+    summarizer: one({ about: "makes the summary", verb: "summarizes by", default: "no_summary", strategies: summarizers }),
+    importance: one({ about: "grades it", verb: "grades by", default: "fixed", strategies: importances }),
   },
   events: {
     "summary.written": fields({

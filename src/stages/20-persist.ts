@@ -22,8 +22,8 @@ export const persist = defineStage({
   reads: STATE_KEYS,
   writes: ["lastCheckpoint", "checkpointHistory"],
   slots: {
-    persister: one({ about: "Where checkpoints go.", verb: "saves by", default: "no_persist", strategies: persisters }),
-    frequency: one({ about: "When one is due.", verb: "times checkpoints by", default: "every_turn", strategies: frequencies }),
+    persister: one({ about: "where checkpoints go", verb: "saves by", default: "no_persist", strategies: persisters }),
+    frequency: one({ about: "when one is due", verb: "times checkpoints by", default: "every_turn", strategies: frequencies }),
   },
   events: {
     "checkpoint.written": fields({
