@@ -1,4 +1,4 @@
-/** Who decides a setting. The five channels, the strongest first; each has one lifetime. */
+/** Who decides a setting: the channels, strongest first. Each has one lifetime. */
 import type { ManifestDocument } from "./contract/manifest.ts";
 import { defaults, type Json, type JsonObject } from "./contract/schema.ts";
 import { same } from "./manifest/diff.ts";

@@ -33,7 +33,7 @@ export interface Configuration extends Blueprint {
   readonly plan: Plan;
   /** What each channel gives, but for a run's own overrides. */
   readonly layers: Layers;
-  /** What a run without overrides says of them. */
+  /** The `config.override_applied` events of a run without overrides. */
   readonly told: readonly JsonObject[];
   /** Unknown keys are errors here. */
   readonly findings: readonly Finding[];

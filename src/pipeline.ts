@@ -187,8 +187,8 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /**
-   * Gives parts of the host that were not there when the pipeline was made. Throws `exec.pipeline.busy` while a turn runs, and `ConfigError` for what is no
-   * part, or a provider that calls itself otherwise than its name here.
+   * Gives parts of the host that were not there when the pipeline was made. Throws `exec.pipeline.busy` while a turn runs. Throws `ConfigError` for an
+   * unknown or wrong part, and for a provider whose own name differs from the one it is given under (unless `overrideManifest`).
    */
   attach(parts: Parts): void {
     if (this.changes.runs.size > 0)

@@ -56,7 +56,10 @@ export const accessOf = (runtime: Runtime, provider: string): Access => {
   return { apiKey: of("apiKey"), baseUrl: of("baseUrl") };
 };
 
-/** Throws `ConfigError` for names that are no part, and for a provider that contradicts the name it is given under. */
+/**
+ * Throws `ConfigError` for an unknown or wrong part, and for a provider whose own name differs from the one it is given under (unless
+ * `overrideManifest`).
+ */
 export const withParts = (runtime: Runtime, layer: Layer, given: Parts, primary: string): Runtime => {
   const { overrideManifest = false, ...parts } = given;
   const path = layer === "attached" ? "attach" : "refresh";

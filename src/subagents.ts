@@ -26,7 +26,7 @@ export interface Agents {
   missingAt(host: Host): readonly Finding[];
 }
 
-/** An agent of the host's wins over one of the roster's. Who is neither is the business of the host's own `delegate`. */
+/** An agent given in code wins over the roster's; any other type goes to the host's own `delegate`. */
 export const agentsOf = (given: PipelineOptions["subagents"] = {}, document: ManifestDocument, making: Making): Agents => {
   const roster = rosterOf(document);
   const types = new Map(roster.map((entry) => [entry.type, entry]));

@@ -25,7 +25,7 @@ const help = async (): Promise<string> => `geny manifest — the pipeline as a f
 
 A FILE that is read may be "-": standard input.
 Exit codes: 0 all is right, or nothing differs; 1 something is wrong, or differs; 2 it could not be done: wrong usage, a file that cannot be
-read, a preset, provider or stage that there is none of.
+read, a preset, provider or stage that does not exist.
 `;
 
 const OPTIONS = {

@@ -26,7 +26,7 @@ export interface Criterion {
   readonly description?: string;
   /** Default 1. */
   readonly weight?: number;
-  /** From which score on this criterion counts as met in reports. Default 0.5. */
+  /** A score from here on counts as met in reports. Default 0.5. */
   readonly threshold?: number;
   /** 0 to 1; a throw counts as 0. */
   check(state: State): number | Promise<number>;

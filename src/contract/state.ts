@@ -47,7 +47,7 @@ export type AgentResult = {
 export type ToolChoice =
   | { readonly type: "auto" | "any" | "none"; readonly disable_parallel_tool_use?: boolean }
   | { readonly type: "tool"; readonly name: string; readonly disable_parallel_tool_use?: boolean };
-/** A prompt's two parts: `stable` may be cached, `volatile` (clock, recalled memory, turn context) stands after every cache mark. */
+/** The stable part of the prompt: text, or blocks. What changes between turns is `systemVolatile`. */
 export type SystemPrompt = string | readonly TextBlock[];
 
 interface Key<T> {

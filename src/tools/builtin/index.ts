@@ -26,7 +26,7 @@ const isBuiltin = (name: string): name is BuiltinName => Object.hasOwn(BUILTINS,
 
 /**
  * The built-in tools, or those with the names given, in that order. They share one memory of the files that a session has read. Throws
- * `ConfigError` for a name that there is not.
+ * `ConfigError` for a name that does not exist.
  */
 export const builtinTools = ({ names }: { names?: readonly string[] } = {}): readonly Tool[] => {
   const ledger = createLedger();
