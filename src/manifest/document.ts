@@ -6,8 +6,6 @@ import { readJson, writeWhole } from "./file.ts";
 import { type Read, read } from "./read.ts";
 import { arranged, entryOf, wholeOf } from "./whole.ts";
 
-export { entryOf, VERSION } from "./whole.ts";
-
 /** A pipeline as one JSON document: `*.geny-env.json`. The value never changes; `toJSON` gives a copy. */
 export class EnvironmentManifest {
   readonly #document: ManifestDocument;

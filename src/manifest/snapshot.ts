@@ -4,9 +4,10 @@ import { finding } from "../contract/findings.ts";
 import type { ManifestDocument, StageEntry } from "../contract/manifest.ts";
 import { asJson } from "../contract/message.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
-import { documentOf, EnvironmentManifest, entryOf } from "./document.ts";
+import { documentOf, EnvironmentManifest } from "./document.ts";
 import { newEnvironmentId, timestamp } from "./identity.ts";
 import { isObject } from "./json.ts";
+import { entryOf } from "./whole.ts";
 
 export type StageSnapshot = Omit<Required<StageEntry>, "active" | "config"> & {
   readonly is_active: boolean;
