@@ -1,5 +1,4 @@
 /** Checkpoints as files: `BASE/SESSION/CHECKPOINT.json`, one line with sorted keys. */
-import { asJson } from "../../contract/message.ts";
 import { canonical } from "../../contract/schema.ts";
 import { fileName, writeWhole } from "../files.ts";
 import { CheckpointError, CheckpointNotFound, type CheckpointRecord } from "./checkpoint.ts";
@@ -11,7 +10,7 @@ const KEPT = 100;
 export const writeCheckpoint = async (baseDir: string, record: CheckpointRecord): Promise<void> => {
   const folder = await folderOf(baseDir, record.session_id);
   const name = fileName(record.checkpoint_id);
-  await writeWhole(folder, `${name}.json`, canonical(asJson(record)), name);
+  await writeWhole(folder, `${name}.json`, canonical(record), name);
   await prune(folder);
 };
 
