@@ -1,6 +1,7 @@
 /** Writes a manifest step by step and makes the pipeline from it. */
 import type { Camel, StageOptions } from "./contract/author.ts";
 import { ConfigError } from "./contract/errors.ts";
+import { finding } from "./contract/findings.ts";
 import type { ManifestDocument, ModelSettings, PipelineSettings, StageEntry } from "./contract/manifest.ts";
 import { nearest } from "./contract/nearest.ts";
 import type { JsonObject } from "./contract/schema.ts";
@@ -16,8 +17,8 @@ import type { ToolRegistry } from "./tools/registry.ts";
 
 type Stages = (typeof PIPELINE)["setup" | "loop" | "surface"][number];
 type StageNamed<N> = Extract<Stages, { name: N }>;
-export type StageName = Stages["name"];
-export type Options<N extends StageName> = StageOptions<StageNamed<N>>;
+type StageName = Stages["name"];
+type Options<N extends StageName> = StageOptions<StageNamed<N>>;
 
 type CamelKeys<T> = { [K in keyof T as Camel<K & string>]?: T[K] };
 export type ModelOptions = CamelKeys<ModelSettings>;
@@ -72,14 +73,7 @@ export class PipelineBuilder {
     if (api && artifact !== "default") this.#provider = artifact;
     else if (artifact !== "default") {
       const path = `stages.${stage}.artifact`;
-      throw new ConfigError([
-        {
-          severity: "error",
-          code: "stage.unknown_artifact",
-          path,
-          message: `there is no artifact "${artifact}"; the only one is "default"`,
-        },
-      ]);
+      throw new ConfigError([finding("stage.unknown_artifact", path, `there is no artifact "${artifact}"; the only one is "default"`)]);
     }
     return this;
   }
@@ -200,15 +194,7 @@ export class PipelineBuilder {
     else if (Object.hasOwn(PIPELINE_SETTINGS.shape, key)) this.#pipeline[key] = value;
     else {
       const known = [...Object.keys(MODEL.shape), ...Object.keys(PIPELINE_SETTINGS.shape)];
-      throw new ConfigError([
-        {
-          severity: "error",
-          code: "config.unknown_key",
-          path: `model.${key}`,
-          message: "is no setting of a model or a pipeline",
-          suggestion: nearest(key, known),
-        },
-      ]);
+      throw new ConfigError([finding("config.unknown_key", `model.${key}`, "is no setting of a model or a pipeline", nearest(key, known))]);
     }
   }
 }

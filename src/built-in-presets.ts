@@ -1,7 +1,6 @@
 /** The presets that are always there, under their names, and which names are left for others. */
 import { providerFor } from "./builder.ts";
-import type { Finding } from "./contract/errors.ts";
-import type { FindingCode } from "./contract/findings.ts";
+import { type Finding, type FindingCode, finding } from "./contract/findings.ts";
 import { buildManifestFor } from "./manifest/build.ts";
 import { presetCatalog, presetKey } from "./manifest/catalogue.ts";
 import { pipelineOf } from "./manifest-preset.ts";
@@ -46,7 +45,7 @@ export const BUILT_IN: ReadonlyMap<string, BuiltIn> = new Map([
 
 /** Undefined for a name that is free to be taken. */
 export const nameFinding = (name: string): Finding | undefined => {
-  const wrong = (code: FindingCode, message: string): Finding => ({ severity: "error", code, path: "name", message });
+  const wrong = (code: FindingCode, message: string): Finding => finding(code, "name", message);
   if (typeof name !== "string" || !/^[A-Za-z0-9][\w.-]{0,99}$/.test(name))
     return wrong("preset.invalid", `${JSON.stringify(name)} is no name: letters, digits, "_", "." and "-", at most 100`);
   return BUILT_IN.has(presetKey(name))

@@ -1,4 +1,4 @@
-/** Who decides a setting. The five channels, the strongest first; each has one lifetime. */
+/** Who decides a setting: the channels, strongest first. Each has one lifetime. */
 import type { ManifestDocument } from "./contract/manifest.ts";
 import { defaults, type Json, type JsonObject } from "./contract/schema.ts";
 import { same } from "./manifest/diff.ts";
@@ -24,7 +24,7 @@ export const resolve = (layers: Layers): { readonly [field: string]: Resolved } 
     CHANNELS.toReversed().flatMap((source) => Object.entries(layers[source] ?? {}).map(([field, value]) => [field, { value, source }])),
   );
 
-export interface Sources {
+interface Sources {
   /** As the pipeline was made from. */
   readonly manifest: ManifestDocument;
   /** As mutations left it. */

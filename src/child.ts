@@ -1,4 +1,4 @@
-/** What a pipeline gets that is made for one task of another one: no tool, no key and no dollar that its parent has not. */
+/** Options for a pipeline that does one task for another: never more tools, keys or budget than its parent has. */
 import { purseOf } from "./contract/budget.ts";
 import { GuardRejectError } from "./contract/errors.ts";
 import type { ManifestDocument, StageEntry } from "./contract/manifest.ts";

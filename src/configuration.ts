@@ -5,7 +5,7 @@ import type { Finding } from "./contract/errors.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import type { JsonObject } from "./contract/schema.ts";
 import type { Services } from "./contract/services.ts";
-import type { BoundStage, Placed, Plan } from "./engine/plan.ts";
+import { type BoundStage, type Placed, type Plan, stagesOf } from "./engine/plan.ts";
 import { type Hook, hooked } from "./hooks.ts";
 import type { Settings } from "./manifest/settings.ts";
 import { examine } from "./manifest/validate.ts";
@@ -33,7 +33,7 @@ export interface Configuration extends Blueprint {
   readonly plan: Plan;
   /** What each channel gives, but for a run's own overrides. */
   readonly layers: Layers;
-  /** What a run without overrides says of them. */
+  /** The `config.override_applied` events of a run without overrides. */
   readonly told: readonly JsonObject[];
   /** Unknown keys are errors here. */
   readonly findings: readonly Finding[];
@@ -82,8 +82,7 @@ const kept = (now: Blueprint, before: Configuration, bound: BoundStage): BoundSt
   const unchanged =
     placeIn(now) === placeIn(before) && entryIn(now) === entryIn(before) && isDeepStrictEqual(hooksIn(now), hooksIn(before));
   if (!unchanged) return undefined;
-  const { setup, loop, surface } = before.plan;
-  return [...setup, ...loop, ...surface].find(({ stage }) => stage.name === bound.stage.name);
+  return stagesOf(before.plan).find(({ stage }) => stage.name === bound.stage.name);
 };
 
 /** Whether the stage works the same by both. Its tools, its model and its hooks are not asked. */
@@ -91,7 +90,7 @@ export const worksAlike = (name: string, a: Configuration, b: Configuration): bo
   const stageIn = ({ places }: Configuration) => places.find(({ stage }) => stage.name === name)?.stage;
   return stageIn(a) === stageIn(b) && isDeepStrictEqual(workOf(name, a), workOf(name, b));
 };
-const workOf = (name: string, { plan: { setup, loop, surface } }: Configuration) => {
-  const bound = [...setup, ...loop, ...surface].find(({ stage }) => stage.name === name);
+const workOf = (name: string, { plan }: Configuration) => {
+  const bound = stagesOf(plan).find(({ stage }) => stage.name === name);
   return bound && [bound.active, bound.config, bound.strategies];
 };

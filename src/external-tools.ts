@@ -1,4 +1,5 @@
 /** The tools that a manifest asks its host for by name: `tools.external`. */
+import { messageOf } from "./contract/errors.ts";
 import { type Finding, type FindingCode, finding } from "./contract/findings.ts";
 import { nearest } from "./contract/nearest.ts";
 import type { Json } from "./contract/schema.ts";
@@ -93,7 +94,7 @@ const firstThatKnows = (name: string, providers: readonly AdhocToolProvider[], f
       if (tool instanceof Promise) failed(`${who} gave a promise for "${name}": \`get\` must not be asynchronous`);
       else if (tool) failed(`${who} gave "${tool.name}" for "${name}"`);
     } catch (error) {
-      failed(`${who} failed at "${name}": ${error instanceof Error ? error.message : String(error)}`);
+      failed(`${who} failed at "${name}": ${messageOf(error)}`);
     }
   }
   return undefined;

@@ -1,5 +1,6 @@
 /** A manifest as a preset: the same options as our own presets take, laid over what it says. */
 import { ConfigError, type Finding } from "./contract/errors.ts";
+import { finding } from "./contract/findings.ts";
 import type { ManifestDocument, StageEntry } from "./contract/manifest.ts";
 import type { JsonObject } from "./contract/schema.ts";
 import { snake } from "./contract/state.ts";
@@ -20,7 +21,7 @@ const IN_STAGES = {
  * it. Missing credentials are no error here.
  */
 export const pipelineOf = async (manifest: EnvironmentManifest | ManifestDocument, options: PresetOptions): Promise<Pipeline> => {
-  const document = (manifest instanceof EnvironmentManifest ? manifest : EnvironmentManifest.fromJSON(manifest)).toJSON();
+  const document = EnvironmentManifest.of(manifest).toJSON();
   const { settings, environment } = sorted(options);
   const wire = Object.entries(settings).map(([key, value]): [string, unknown] => [snake(key), value]);
   const block = (model: boolean): JsonObject =>
@@ -31,12 +32,7 @@ export const pipelineOf = async (manifest: EnvironmentManifest | ManifestDocumen
     const value = options[option as keyof typeof IN_STAGES];
     if (value === undefined) continue;
     if (!stages.some((entry) => entry.name === stage && entry.active !== false))
-      findings.push({
-        severity: "error",
-        code: "option.invalid",
-        path: `options.${option}`,
-        message: `is of the stage "${stage}", which is not active here`,
-      });
+      findings.push(finding("option.invalid", `options.${option}`, `is of the stage "${stage}", which is not active here`));
     stages = stages.map((entry) => (entry.name === stage ? { ...entry, config: { ...entry.config, [key]: value } } : entry));
   }
   if (findings.length) throw new ConfigError(findings);

@@ -4,7 +4,7 @@ import { finding, unknownKeys } from "./contract/findings.ts";
 import { HOST_PARTS } from "./contract/host.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
 import type { MessageInput } from "./contract/message.ts";
-import { check, fields, type JsonObject } from "./contract/schema.ts";
+import { check, fields, isObject, type JsonObject } from "./contract/schema.ts";
 import type { State } from "./contract/state.ts";
 import type { EnvironmentManifest } from "./manifest/document.ts";
 import type { HostOffers } from "./manifest/selections.ts";
@@ -103,7 +103,6 @@ const is =
     fits(value) ? [] : [finding("option.invalid", path, message)];
 const has = (value: unknown, name: string): boolean =>
   isObject(value) && typeof (value as { readonly [key: string]: unknown })[name] === "function";
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null && !Array.isArray(value);
 
 const whatever: Look = () => [];
 const text = is((value) => typeof value === "string", "must be text");
@@ -199,9 +198,7 @@ export const overrideFindings = (overrides: ModelOverrides): Finding[] => {
   const wrong = check(OVERRIDABLE, wire).problems.filter((p) => p.kind !== "unknown");
   return [
     ...unknownKeys(overrides, Object.keys(OVERRIDES), "options.overrides"),
-    ...wrong.map(
-      (p): Finding => ({ severity: "error", code: "option.invalid", path: `options.overrides.${p.path.join(".")}`, message: p.message }),
-    ),
+    ...wrong.map((p) => finding("option.invalid", `options.overrides.${p.path.join(".")}`, p.message)),
   ];
 };
 

@@ -1,5 +1,6 @@
 /** What a run's answer must match: a schema as hosts write it, what the model is asked for, and what the host gets. */
 import { type Finding, type FindingCode, GenyExecutorError } from "./contract/errors.ts";
+import { finding } from "./contract/findings.ts";
 import type { Json, JsonObject } from "./contract/schema.ts";
 import { schemaFault } from "./contract/schema-fault.ts";
 import type { StandardSchema } from "./contract/tool.ts";
@@ -11,7 +12,7 @@ export type OutputSchema<O = unknown> = StandardSchema<O> | JsonObject;
 
 /** What is wrong with a schema, before anything runs. */
 export const outputFindings = (schema: OutputSchema): Finding[] => {
-  const wrong = (code: FindingCode, message: string): Finding[] => [{ severity: "error", code, path: "options.output", message }];
+  const wrong = (code: FindingCode, message: string): Finding[] => [finding(code, "options.output", message)];
   if (typeof schema !== "object" || schema === null) return wrong("option.invalid", "must be a Standard Schema or a JSON Schema");
   const json = jsonSchemaOf(schema);
   if (!json) return wrong("option.invalid", "its schema library cannot give a JSON Schema: give the JSON Schema itself");

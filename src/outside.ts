@@ -1,6 +1,6 @@
 /** What a manifest's tools need beside the process before a turn can run: providers that are started, MCP servers that are connected. */
 import { orAbort } from "./contract/abort.ts";
-import { ConfigError, PipelineError } from "./contract/errors.ts";
+import { ConfigError, messageOf, PipelineError } from "./contract/errors.ts";
 import { type Finding, finding } from "./contract/findings.ts";
 import type { Logger } from "./contract/services.ts";
 import type { Tool } from "./contract/tool.ts";
@@ -106,7 +106,7 @@ const begun = async (provider: ToolProvider, signal: AbortSignal): Promise<reado
     return toolsIn(await provider.list());
   } catch (cause) {
     signal.throwIfAborted();
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new PipelineError(`The tool provider "${provider.name}" could not be started: ${why}`, { cause });
   }
 };

@@ -12,7 +12,7 @@ import type { Stage } from "./contract/stage.ts";
 import type { StandardSchema } from "./contract/tool.ts";
 import { describe, type StageDescription } from "./engine/describe.ts";
 import { type Bus, createBus, type Handler } from "./engine/events.ts";
-import type { Place, Plan } from "./engine/plan.ts";
+import { type Place, stagesOf } from "./engine/plan.ts";
 import { runTurn } from "./engine/run.ts";
 import type { ToolReport } from "./external-tools.ts";
 import { load } from "./load.ts";
@@ -187,8 +187,8 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /**
-   * Gives parts of the host that were not there when the pipeline was made. Throws `exec.pipeline.busy` while a turn runs, and `ConfigError` for what is no
-   * part, or a provider that calls itself otherwise than its name here.
+   * Gives parts of the host that were not there when the pipeline was made. Throws `exec.pipeline.busy` while a turn runs. Throws `ConfigError` for an
+   * unknown or wrong part, and for a provider whose own name differs from the one it is given under (unless `overrideManifest`).
    */
   attach(parts: Parts): void {
     if (this.changes.runs.size > 0)
@@ -220,18 +220,18 @@ export class Pipeline implements AsyncDisposable {
 
   /** One stage as an editor wants it: what it can be set to, and what it is set to. By order, name or module; throws for any other. */
   introspect(stage: string | number): StageIntrospection {
-    return introspectStage(stage, "default", { places: placesIn(this.changes.now.plan) });
+    return introspectStage(stage, "default", { places: stagesOf(this.changes.now.plan) });
   }
   /** All of them, in order. */
   introspectAll(): readonly StageIntrospection[] {
-    return introspectAll({}, { places: placesIn(this.changes.now.plan) });
+    return introspectAll({}, { places: stagesOf(this.changes.now.plan) });
   }
 
   /** The manifest that makes this pipeline again, as mutations left it. Stages and hooks that a host put in are not part of it. */
   snapshot(): EnvironmentManifest {
     const { document, manifest } = this.changes.now;
     const now = document === manifest ? this.#manifest : document;
-    return now instanceof EnvironmentManifest ? now : EnvironmentManifest.fromJSON(now);
+    return EnvironmentManifest.of(now);
   }
 
   /** Approvals that wait for `resume`. */
@@ -334,7 +334,5 @@ const cancelled = (reason: unknown): GenyExecutorError =>
   reason instanceof GenyExecutorError
     ? reason
     : new PipelineError("The run was cancelled.", { code: "exec.pipeline.cancelled", cause: reason });
-
-const placesIn = ({ setup, loop, surface }: Plan) => [...setup, ...loop, ...surface];
 
 const either = (a: AbortSignal, b: AbortSignal | undefined): AbortSignal => (b ? AbortSignal.any([a, b]) : a);

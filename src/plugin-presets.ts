@@ -12,7 +12,7 @@ import { lstat, readdir, readFile, realpath } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { nameFinding } from "./built-in-presets.ts";
-import { ConfigError, type Finding } from "./contract/errors.ts";
+import { ConfigError, type Finding, messageOf } from "./contract/errors.ts";
 import { finding, unknownKeys } from "./contract/findings.ts";
 import type { JsonObject } from "./contract/schema.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
@@ -69,7 +69,7 @@ const invalid = (path: string, message: string): Finding => finding("preset.inva
 const findingsOf = (error: unknown, at: string): Finding[] =>
   error instanceof ConfigError
     ? error.findings.map((f) => ({ ...f, path: f.path ? `${at}: ${f.path}` : at }))
-    : [invalid(at, error instanceof Error ? error.message : String(error))];
+    : [invalid(at, messageOf(error))];
 
 /** Names of installed packages, sorted. Nothing is installed where there is no such folder. */
 const packagesIn = async (modules: string): Promise<readonly string[]> => {

@@ -1,6 +1,7 @@
 /** The providers of a pipeline, each made at its first use and kept. Other credentials make another pool. */
 import { APIError } from "./contract/errors.ts";
 import type { Provider } from "./contract/provider.ts";
+import { own } from "./contract/schema.ts";
 import type { Clock, Connection, Logger, RouteTarget } from "./contract/services.ts";
 import { CredentialBundle, type ProviderCredentials } from "./providers/credentials.ts";
 import { providers as known } from "./providers/index.ts";
@@ -30,7 +31,7 @@ export const providerPool = (runtime: Runtime, clock: Clock, log: Logger): Pool 
 
   /** A provider that the host has made takes no options. */
   const make = (name: string, options: RouterOptions): Provider | Promise<Provider> => {
-    const source = env.providers?.[name] ?? (Object.hasOwn(known, name) ? known[name as keyof typeof known] : undefined);
+    const source = env.providers?.[name] ?? own(known, name);
     if (!source) throw noProvider(name, [...new Set([...Object.keys(env.providers ?? {}), ...Object.keys(known)])]);
     return typeof source === "function" ? source({ ...options, fetch: env.fetch, log, now: () => clock.now(), resolve: make }) : source;
   };

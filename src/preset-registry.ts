@@ -95,14 +95,8 @@ export class PresetRegistry {
     for (const [name, entry] of this.#entries) if (entry.package !== null) this.#entries.delete(name);
     const taken = presets.filter(({ name }) => this.#entries.has(name));
     for (const { name, ...preset } of presets) if (!this.#entries.has(name)) this.#entries.set(name, preset);
-    const lost = taken.map(
-      (preset): Finding => ({
-        severity: "warning",
-        code: "preset.duplicate",
-        path: `${preset.package}: presets.${preset.name}`,
-        message: "the host has registered a preset of that name, which stays",
-      }),
-    );
+    const message = "the host has registered a preset of that name, which stays";
+    const lost = taken.map((preset) => finding("preset.duplicate", `${preset.package}: presets.${preset.name}`, message));
     return { count: presets.length - taken.length, findings: [...findings, ...lost] };
   }
 
@@ -117,7 +111,7 @@ export class PresetRegistry {
   #folder(): EnvironmentManager {
     if (this.#environments) return this.#environments;
     const message = "must be given: the folder of environments that may be presets";
-    throw new ConfigError([{ severity: "error", code: "option.invalid", path: "options.environments", message }]);
+    throw new ConfigError([finding("option.invalid", "options.environments", message)]);
   }
   #known(name: string): PresetInfo | undefined {
     const key = presetKey(name);
@@ -141,7 +135,7 @@ const factoryOf = (preset: PresetFactory | EnvironmentManifest | ManifestDocumen
   if (typeof preset === "function") return preset;
   if (!isObject(preset))
     throw new ConfigError([finding("preset.invalid", "preset", "must be a function that makes a pipeline, or a manifest")]);
-  const manifest = preset instanceof EnvironmentManifest ? preset : EnvironmentManifest.fromJSON(preset);
+  const manifest = EnvironmentManifest.of(preset);
   const findings = validateManifest(manifest).filter(({ severity, code }) => severity === "error" && code.startsWith("stage."));
   if (findings.length) throw new ConfigError(findings);
   return (options) => pipelineOf(manifest, options);

@@ -33,7 +33,7 @@ export type Preset<Without extends keyof PresetOptions = never> = (
 /** Whether an option is a setting of the manifest's `model` or `pipeline` block. */
 const isSetting = (key: string): boolean => [MODEL, PIPELINE_SETTINGS].some(({ shape }) => Object.hasOwn(shape, snake(key)));
 
-/** The options apart: what the manifest says, and what only a host can give, beside `tools`. */
+/** Splits the options into manifest settings and what only a host can give. */
 export const sorted = ({ provider, systemPrompt, tools, builtInTools, maxTurns, ...rest }: PresetOptions) => {
   const given = Object.entries(rest).filter(([, value]) => value !== undefined && value !== "");
   const settings = Object.fromEntries(given.filter(([key]) => isSetting(key)));

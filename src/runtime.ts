@@ -1,5 +1,6 @@
 /** What only a host can give, in two layers: what was attached, and above it what a refresh put in its place. */
 import { ConfigError, type Finding } from "./contract/errors.ts";
+import { finding } from "./contract/findings.ts";
 import { type Host, partsOf } from "./contract/host.ts";
 import type { JsonObject } from "./contract/schema.ts";
 import { PARTS, partFindings } from "./options.ts";
@@ -55,7 +56,10 @@ export const accessOf = (runtime: Runtime, provider: string): Access => {
   return { apiKey: of("apiKey"), baseUrl: of("baseUrl") };
 };
 
-/** Throws `ConfigError` for names that are no part, and for a provider that contradicts the name it is given under. */
+/**
+ * Throws `ConfigError` for an unknown or wrong part, and for a provider whose own name differs from the one it is given under (unless
+ * `overrideManifest`).
+ */
 export const withParts = (runtime: Runtime, layer: Layer, given: Parts, primary: string): Runtime => {
   const { overrideManifest = false, ...parts } = given;
   const path = layer === "attached" ? "attach" : "refresh";
@@ -73,12 +77,10 @@ export const withParts = (runtime: Runtime, layer: Layer, given: Parts, primary:
   };
 };
 
-const contradiction = (path: string, name: string, own: string): Finding => ({
-  severity: "error",
-  code: "provider.contradicts",
-  path,
-  message: `calls itself "${own}", not "${name}": give it under its own name, or say \`overrideManifest: true\``,
-});
+const contradiction = (path: string, name: string, own: string): Finding => {
+  const message = `calls itself "${own}", not "${name}": give it under its own name, or say \`overrideManifest: true\``;
+  return finding("provider.contradicts", path, message);
+};
 
 const layered = <E extends Partial<Environment>>(lower: E, upper: Parts | Partial<Environment>): E => {
   const next: { [part: string]: unknown } = { ...lower };

@@ -1,9 +1,9 @@
 /** The MCP servers that a manifest names. */
 import { type Finding, finding } from "./contract/findings.ts";
 import { configOf, isSecretReference, type MCPServerConfig } from "./contract/mcp.ts";
-import type { Json, JsonObject } from "./contract/schema.ts";
+import type { JsonObject } from "./contract/schema.ts";
 import { opaque } from "./manifest/around.ts";
-import { isObject } from "./manifest/json.ts";
+import { isObject, listOf } from "./manifest/json.ts";
 import { resolveVariables, variablesOf } from "./manifest/resolve.ts";
 
 /** Added to the process's environment. */
@@ -17,7 +17,7 @@ export interface Servers {
   readonly findings: readonly Finding[];
 }
 
-/** `${NAME}` in an entry is the value of that name. An entry that is wrong is left out; what validation can see of it is no finding here. */
+/** `${NAME}` stands for that variable. A wrong entry is left out; what validation already told is no finding here. */
 export const serversOf = ({ mcp_servers: entries }: JsonObject, { env = {} }: Added): Servers => {
   const configs = new Map<string, MCPServerConfig>();
   const secrets: string[] = [];
@@ -42,9 +42,8 @@ export const serversOf = ({ mcp_servers: entries }: JsonObject, { env = {} }: Ad
 };
 
 const unresolved = (name: string): string => `\${${name}} has no value: set it in the environment, or give it in the option \`env\``;
-const listOf = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : []);
 
-/** What is to be said of the servers: all of it when they are going to be connected, else that they are not. */
+/** Findings on the servers: all of them when they will be connected, otherwise one that they are not. */
 export const serverFindings = (tools: JsonObject, added: Added, connecting: boolean): readonly Finding[] => {
   if (connecting) return serversOf(tools, added).findings;
   const message = "are not connected: make the pipeline with `await Pipeline.fromManifest(…)`";

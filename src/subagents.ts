@@ -1,7 +1,7 @@
 /** Hands stage 12's work to the agents that a manifest's roster describes and that its host gives. */
 import { type Child, childOf, limitOf, type Parent } from "./child.ts";
 import type { Spent } from "./contract/bill.ts";
-import { asError } from "./contract/errors.ts";
+import { messageOf } from "./contract/errors.ts";
 import { type Finding, finding } from "./contract/findings.ts";
 import type { Delegated, Host } from "./contract/host.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
@@ -26,7 +26,7 @@ export interface Agents {
   missingAt(host: Host): readonly Finding[];
 }
 
-/** An agent of the host's wins over one of the roster's. Who is neither is the business of the host's own `delegate`. */
+/** An agent given in code wins over the roster's; any other type goes to the host's own `delegate`. */
 export const agentsOf = (given: PipelineOptions["subagents"] = {}, document: ManifestDocument, making: Making): Agents => {
   const roster = rosterOf(document);
   const types = new Map(roster.map((entry) => [entry.type, entry]));
@@ -96,7 +96,7 @@ const asked = async (
     const { success, text, completionDetail } = await pipeline.run(task, { signal, sessionId, overrides, onResult });
     return { success, text, error: success ? null : completionDetail, ...spentBy(result) };
   } catch (thrown) {
-    return { success: false, text: result?.text ?? "", error: asError(thrown).message, ...spentBy(result) };
+    return { success: false, text: result?.text ?? "", error: messageOf(thrown), ...spentBy(result) };
   }
 };
 

@@ -5,6 +5,7 @@ import type { Json, JsonObject } from "./contract/schema.ts";
 import type { Logger } from "./contract/services.ts";
 import type { Tool } from "./contract/tool.ts";
 import { fromProviders, type ToolReport } from "./external-tools.ts";
+import { listOf } from "./manifest/json.ts";
 import type { Environment } from "./services.ts";
 import { builtinTools } from "./tools/builtin/index.ts";
 import { ToolRegistry } from "./tools/registry.ts";
@@ -66,8 +67,6 @@ export const toolsOf = (
   return { registry, report: external.report, findings, outside };
 };
 const taken = (name: string): string => `a tool is named "${name}" already: the other one is left out`;
-
-const listOf = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : []);
 
 /** `name → is it offered from the start?`, undefined where the manifest says nothing. The exact name counts before the longest `prefix*`. */
 const coreRule = (overrides: Json | undefined): ((name: string) => boolean | undefined) => {

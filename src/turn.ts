@@ -4,25 +4,19 @@ import type { Changes } from "./changes.ts";
 import { overridesTold } from "./channels.ts";
 import type { Configuration } from "./configuration.ts";
 import { GenyExecutorError } from "./contract/errors.ts";
-import { asJson, type MessageInput } from "./contract/message.ts";
+import { asJson } from "./contract/message.ts";
 import type { Json, JsonObject } from "./contract/schema.ts";
 import { beginTurn, newState, type State } from "./contract/state.ts";
 import type { Bus } from "./engine/events.ts";
 import { directHost } from "./engine/host.ts";
 import type { Run } from "./engine/run.ts";
 import type { Settings } from "./manifest/settings.ts";
-import { type ModelOverrides, overridesOf } from "./options.ts";
-import { type OutputSchema, wantedOf } from "./output.ts";
+import { type ModelOverrides, overridesOf, type RunOptions } from "./options.ts";
+import { wantedOf } from "./output.ts";
 import { withWindow } from "./primary.ts";
 import { overrideOf } from "./runtime.ts";
 
-export interface TurnOptions {
-  readonly state?: State;
-  readonly messages?: readonly MessageInput[];
-  readonly sessionId?: string;
-  readonly overrides?: ModelOverrides;
-  readonly output?: OutputSchema;
-}
+type TurnOptions = Pick<RunOptions, "state" | "messages" | "sessionId" | "overrides" | "output">;
 export interface Turn {
   readonly run: Run;
   /** The state with a budget that the model's window holds, once that is known. Rejects with the signal's reason only. */

@@ -1,7 +1,7 @@
 /** What the commands on manifests share: reading and writing files, and what is told. */
 import { writeFile } from "node:fs/promises";
 import { builtinTools, ConfigError, EnvironmentManifest, type Finding, type JsonObject, validateManifest } from "../index.ts";
-import { parseJson, readJson, writeWhole } from "../manifest/index.ts";
+import { lineOf, parseJson, readJson, writeWhole } from "../manifest/index.ts";
 
 /** What a command did: exit code, and what it says. */
 export interface Reply {
@@ -34,8 +34,7 @@ export const one = (files: readonly string[]): string => {
 };
 export const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
 export const jsonText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
-export const told = ({ severity, path, code, message, suggestion }: Finding): string =>
-  `${severity === "error" ? "✗" : "!"} ${path || "(root)"}: ${message}${suggestion ? `. Did you mean "${suggestion}"?` : ""} [${code}]`;
+export const told = (found: Finding): string => `${found.severity === "error" ? "✗" : "!"} ${lineOf(found)} [${found.code}]`;
 export const wrong = (findings: readonly Finding[]): boolean => findings.some(({ severity }) => severity === "error");
 
 /** All findings, here where no host adds tools of its own. */

@@ -1,6 +1,6 @@
 /** `geny manifest new`: a manifest from a preset. */
 import { EnvironmentManifest, PresetRegistry } from "../index.ts";
-import { buildManifestFor, nearest, presetCatalog } from "../manifest/index.ts";
+import { buildManifestFor, didYouMean, nearest, presetCatalog } from "../manifest/index.ts";
 import type { Command } from "./manifest.ts";
 import { FileError, INPUT, jsonText, Usage, write } from "./manifest-files.ts";
 
@@ -14,9 +14,8 @@ export const make: Command = async (files, values) => {
   if (files.length > 1) throw new Usage("One file, please.");
   const { preset = "worker_adaptive", force = false } = values;
   const names = await presetNames();
-  const near = nearest(preset, names);
   if (!names.includes(preset))
-    throw new FileError(`There is no preset "${preset}": ${names.join(", ")}.${near ? ` Did you mean "${near}"?` : ""}`, "preset.unknown");
+    throw new FileError(`There is no preset "${preset}": ${names.join(", ")}.${didYouMean(nearest(preset, names))}`, "preset.unknown");
   const manifest = await made(preset, values);
   const [file] = files;
   if (!file || file === INPUT) return { code: 0, text: jsonText(manifest), value: manifest };

@@ -13,7 +13,7 @@ type Edit = (document: ManifestDocument) => ManifestDocument;
 
 /**
  * The edits among the words, in their order. Throws `Usage` for words that do not fit; the edits throw `MutationError` for a stage, slot, chain or
- * item that there is none of.
+ * item that does not exist.
  */
 export const editsOf = (words: Words): readonly Edit[] =>
   words.flatMap(({ option, value }) => (Object.hasOwn(EDITS, option) ? (EDITS[option]?.(value) ?? []) : []));
@@ -60,7 +60,7 @@ const split = (words: string, parts: readonly number[], form: string): { readonl
   return { path, value: words.slice(at + 1) };
 };
 
-/** The items of a chain: those of the entry, else the default. None for a chain that there is none of. */
+/** The items of a chain: those of the entry, else the default. None for a chain that does not exist. */
 const itemsOf = (document: ManifestDocument, stage: string, chain: string): readonly string[] => {
   const { strategy_chains } = introspectStage(stage);
   const known = Object.hasOwn(strategy_chains, chain) ? strategy_chains[chain] : undefined;

@@ -1,7 +1,7 @@
 /** `geny manifest`: makes, checks, shows, compares, migrates and edits manifests. Runs nothing, asks nobody. */
 import { parseArgs } from "node:util";
 import { ConfigError, GenyExecutorError } from "../index.ts";
-import { nearest } from "../manifest/index.ts";
+import { didYouMean, nearest } from "../manifest/index.ts";
 import { check, diff } from "./manifest-check.ts";
 import { describe } from "./manifest-describe.ts";
 import { edit, FLAGS, migrate } from "./manifest-edit.ts";
@@ -25,7 +25,7 @@ const help = async (): Promise<string> => `geny manifest — the pipeline as a f
 
 A FILE that is read may be "-": standard input.
 Exit codes: 0 all is right, or nothing differs; 1 something is wrong, or differs; 2 it could not be done: wrong usage, a file that cannot be
-read, a preset, provider or stage that there is none of.
+read, a preset, provider or stage that does not exist.
 `;
 
 const OPTIONS = {
@@ -88,8 +88,7 @@ export const run = async (argv: readonly string[]): Promise<number> => {
 const commandOf = (name: string) => {
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command) return command;
-  const near = nearest(name, Object.keys(COMMANDS));
-  throw new Usage(name ? `There is no command "${name}".${near ? ` Did you mean "${near}"?` : ""}` : "What is to be done?");
+  throw new Usage(name ? `There is no command "${name}".${didYouMean(nearest(name, Object.keys(COMMANDS)))}` : "What is to be done?");
 };
 
 const say = ({ code, text, value, notes = [] }: Reply, json: boolean): number => {

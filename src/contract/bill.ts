@@ -43,7 +43,7 @@ export interface Level {
   readonly prompt: number;
   readonly output: number;
 }
-/** Of a prompt of any size up to `tokens`, all of it written to the cache if that is the dearest. */
+/** For a prompt of up to `tokens` tokens, priced at the dearest rate it could be billed at (fresh, cache read or cache write). */
 export const levelsOf = (price: Price, tokens: number, hour: boolean): readonly Level[] => {
   const starts = [0, ...(price.tiers ?? []).map(({ above }) => above)]
     .sort((a, b) => a - b)

@@ -1,5 +1,5 @@
 /** One table of failures. A published code never changes its name or meaning. */
-import type { Finding } from "./findings.ts";
+import { type Finding, lineOf } from "./findings.ts";
 
 export type { Finding, FindingCode } from "./findings.ts";
 
@@ -183,9 +183,7 @@ export class ConfigError extends PipelineError {
   override name = "ConfigError";
   readonly findings: readonly Finding[];
   constructor(findings: readonly Finding[]) {
-    const lines = findings
-      .filter((f) => f.severity === "error")
-      .map((f) => `  ${f.path || "(root)"}: ${f.message}${f.suggestion ? `. Did you mean "${f.suggestion}"?` : ""}`);
+    const lines = findings.filter((f) => f.severity === "error").map((f) => `  ${lineOf(f)}`);
     super(`The configuration has ${lines.length} error${lines.length === 1 ? "" : "s"}:\n${lines.join("\n")}`, {
       code: "exec.pipeline.invalid_manifest",
     });
@@ -246,8 +244,9 @@ export class MCPConnectionError extends GenyExecutorError {
   }
 }
 
+/** What was thrown, in words. */
+export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+
 /** Whatever was thrown, as an error of ours; its own code, if it has one. */
 export const asError = (thrown: unknown): GenyExecutorError =>
-  thrown instanceof GenyExecutorError
-    ? thrown
-    : new GenyExecutorError(thrown instanceof Error ? thrown.message : String(thrown), { code: "exec.unknown", cause: thrown });
+  thrown instanceof GenyExecutorError ? thrown : new GenyExecutorError(messageOf(thrown), { code: "exec.unknown", cause: thrown });

@@ -1,5 +1,5 @@
 /** One table of what can be wrong, or noteworthy, in a manifest or configuration. A published code never changes its name or meaning. */
-import { nearest } from "./nearest.ts";
+import { didYouMean, nearest } from "./nearest.ts";
 
 /**
  * error, warning: always. active: an error, but a warning where the entry is not active. any_active: of two entries that meet, an error when one
@@ -185,14 +185,12 @@ export const finding = (code: FindingCode, path: string, message: string, sugges
   suggestion,
 });
 
+/** Its path and message, with what was meant. */
+export const lineOf = ({ path, message, suggestion }: Finding): string =>
+  `${path || "(root)"}: ${message}${suggestion ? "." : ""}${didYouMean(suggestion)}`;
+
 /** Of options in code: on each key that is none. */
 export const unknownKeys = (given: object, known: readonly string[], path: string): Finding[] =>
   Object.keys(given)
     .filter((key) => !known.includes(key))
-    .map((key) => ({
-      severity: "error",
-      code: "option.unknown",
-      path: `${path}.${key}`,
-      message: `is no option (known: ${known.join(", ")})`,
-      suggestion: nearest(key, known),
-    }));
+    .map((key) => finding("option.unknown", `${path}.${key}`, `is no option (known: ${known.join(", ")})`, nearest(key, known)));

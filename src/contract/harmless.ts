@@ -1,4 +1,4 @@
-/** What of our environment a subprocess gets that is not ours to trust: nothing that could hold a secret. Every `LC_*` too. */
+/** The part of our environment that an untrusted subprocess may see: no variable that could hold a secret. Every `LC_*` too. */
 const HARMLESS = [
   "PATH",
   "HOME",

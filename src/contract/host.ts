@@ -1,8 +1,8 @@
 /** What only a host can give: functions and objects that no manifest can hold. Every part is optional; a strategy that needs one says so. */
 import type { Spent } from "./bill.ts";
-import type { ContentBlock, Message, MessageInput } from "./message.ts";
+import type { Message, MessageInput } from "./message.ts";
 import type { Json, JsonObject } from "./schema.ts";
-import type { AgentResult, DelegateRequest, State, SystemPrompt } from "./state.ts";
+import type { AgentResult, DelegateRequest, State } from "./state.ts";
 import type { Call } from "./strategy.ts";
 
 export type HitlDecision = "approve" | "reject" | "cancel";
@@ -26,7 +26,7 @@ export interface Criterion {
   readonly description?: string;
   /** Default 1. */
   readonly weight?: number;
-  /** From which score on this criterion counts as met in reports. Default 0.5. */
+  /** A score from here on counts as met in reports. Default 0.5. */
   readonly threshold?: number;
   /** 0 to 1; a throw counts as 0. */
   check(state: State): number | Promise<number>;
@@ -124,4 +124,3 @@ export const partsOf = <T extends object>(given: T, names: readonly string[] = H
   const taken = names.filter((name) => name in parts);
   return Object.fromEntries(taken.map((name) => [name, typeof parts[name] === "function" ? parts[name].bind(given) : parts[name]])) as T;
 };
-export type { ContentBlock, SystemPrompt };

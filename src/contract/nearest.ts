@@ -9,6 +9,9 @@ export const nearest = (name: string, names: readonly string[]): string | undefi
   return best;
 };
 
+/** What ends a text about a name that is not known; empty without a suggestion. */
+export const didYouMean = (suggestion: string | undefined): string => (suggestion ? ` Did you mean "${suggestion}"?` : "");
+
 /** Edits between two words, counted up to `limit`. */
 const distance = (a: string, b: string, limit: number): number => {
   if (Math.abs(a.length - b.length) >= limit || a.length > 64 || b.length > 64) return limit;

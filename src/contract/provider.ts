@@ -1,7 +1,7 @@
 /** The contract of a provider: one function that streams. Waiting for the whole answer is the fold `collect`. */
 import type { ErrorCode } from "./errors.ts";
-import type { ContentBlock, Message, ToolResultBlock, ToolUseBlock } from "./message.ts";
-import type { Json, JsonObject } from "./schema.ts";
+import type { ContentBlock, Message, ToolResultBlock } from "./message.ts";
+import type { JsonObject } from "./schema.ts";
 import type { PendingToolCall, SystemPrompt, ToolChoice } from "./state.ts";
 import type { ToolSpec } from "./tool.ts";
 import type { Usage } from "./usage.ts";
@@ -202,6 +202,3 @@ export interface Provider {
   /** May be called twice. */
   close?(): Promise<void>;
 }
-
-export const isToolUse = (block: ContentBlock): block is ToolUseBlock => block.type === "tool_use";
-export type { Json };

@@ -1,6 +1,6 @@
 /** What is wrong with a JSON Schema. */
-import { nearest } from "./nearest.ts";
-import type { Json, JsonObject } from "./schema.ts";
+import { didYouMean, nearest } from "./nearest.ts";
+import { isObject, type Json, type JsonObject, own } from "./schema.ts";
 
 const TYPES = ["array", "boolean", "integer", "null", "number", "object", "string"];
 const ONE = [
@@ -19,8 +19,6 @@ const LIST = ["allOf", "anyOf", "oneOf", "prefixItems"];
 const MAP = ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
 const COUNT = ["minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains", "maxContains"];
 const NUMBER = ["minimum", "maximum", "multipleOf"];
-
-const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Why a JSON Schema cannot be one, with its path; undefined when nothing is found. */
 export const schemaFault = (schema: unknown, path = "schema"): string | undefined => {
@@ -60,7 +58,7 @@ const typeFault = (value: Json, path: string): string | undefined => {
   const wrong = names.find((name) => !TYPES.includes(name as string));
   if (wrong === undefined) return undefined;
   const near = typeof wrong === "string" ? nearest(wrong, TYPES) : undefined;
-  return `${path}: ${JSON.stringify(wrong)} is no type (known: ${TYPES.join(", ")})${near ? `. Did you mean "${near}"?` : ""}`;
+  return `${path}: ${JSON.stringify(wrong)} is no type (known: ${TYPES.join(", ")})${near ? "." : ""}${didYouMean(near)}`;
 };
 
 const patternFault = (value: Json, path: string): string | undefined => {
@@ -89,7 +87,7 @@ const leads = (reference: string, root: JsonObject): boolean => {
   let at: Json | undefined = root;
   for (const step of reference.split("/").slice(1)) {
     const key = step.replaceAll("~1", "/").replaceAll("~0", "~");
-    at = Array.isArray(at) ? at[Number(key)] : isObject(at) && Object.hasOwn(at, key) ? at[key] : undefined;
+    at = Array.isArray(at) ? at[Number(key)] : isObject(at) ? own(at, key) : undefined;
     if (at === undefined) return /%/.test(step); // one that is written in another way is not judged
   }
   return true;

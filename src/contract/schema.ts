@@ -8,6 +8,18 @@ import { nearest } from "./nearest.ts";
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
 
+/** The JSON text of a value with its keys sorted: equal values have equal texts. */
+export const canonical = (value: Json): string => JSON.stringify(sorted(value));
+const sorted = (value: Json): Json => {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, item]) => [key, sorted(item)]),
+  );
+};
+
 declare const io: unique symbol;
 
 export type FieldKind = "string" | "integer" | "number" | "boolean" | "select" | "array" | "object" | "json" | "custom";
@@ -165,13 +177,17 @@ export const object = <const O extends Options<JsonObject>>(o: O): FieldOf<JsonO
 export const custom = <T, const O extends Options<NoInfer<T>>>(is: (value: unknown) => value is T, o: O): FieldOf<T, O> =>
   make("custom", () => v.custom<T>(is, `must be ${o.about}`), o);
 
-const isPlain = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
-const plainObject = v.custom<any>(isPlain, "must be an object");
+/** Whether a value is an object that is no list: what JSON calls an object. */
+export const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
+/** What a table itself has under a key: not what every object has, as `constructor`. */
+export const own = <T>(table: { readonly [key: string]: T }, key: string): T | undefined =>
+  Object.hasOwn(table, key) ? table[key] : undefined;
+const plainObject = v.custom<any>(isObject, "must be an object");
 const isJson = (value: unknown): boolean => {
   if (value === null || typeof value === "string" || typeof value === "boolean") return true;
   if (typeof value === "number") return Number.isFinite(value);
   if (Array.isArray(value)) return value.every(isJson);
-  return isPlain(value) && Object.values(value as object).every(isJson);
+  return isObject(value) && Object.values(value).every(isJson);
 };
 
 export type Shape = Record<string, Field>;
@@ -205,8 +221,8 @@ export interface Problem {
 export const check = <C extends Fields>(config: C, value: unknown): { value: Output<C>; problems: Problem[] } => {
   const problems: Problem[] = [];
   const out: Record<string, unknown> = {};
-  const given = (isPlain(value) ? value : {}) as Record<string, unknown>;
-  if (value !== undefined && value !== null && !isPlain(value)) problems.push({ path: [], kind: "invalid", message: "must be an object" });
+  const given: { readonly [key: string]: unknown } = isObject(value) ? value : {};
+  if (value !== undefined && value !== null && !isObject(value)) problems.push({ path: [], kind: "invalid", message: "must be an object" });
   const names = Object.keys(config.shape);
   for (const key of Object.keys(given))
     if (!Object.hasOwn(config.shape, key)) {
@@ -245,7 +261,7 @@ const scalar = {
 };
 
 /** The JSON Schema of one field. */
-export const fieldSchema = (name: string, field: Field): JsonObject => {
+const fieldSchema = (name: string, field: Field): JsonObject => {
   const numeric = field.kind === "integer" || field.kind === "number";
   const [min, max] = numeric ? ["minimum", "maximum"] : field.kind === "array" ? ["minItems", "maxItems"] : ["minLength", "maxLength"];
   const type = field.kind === "json" || field.kind === "custom" ? undefined : scalar[field.kind];

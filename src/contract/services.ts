@@ -2,11 +2,10 @@
 import type { HitlDecision, HitlRequest, Host } from "./host.ts";
 import type { Message } from "./message.ts";
 import type { ModelRequest, Provider } from "./provider.ts";
-import type { Json, JsonObject } from "./schema.ts";
+import type { Json } from "./schema.ts";
 import type { PendingToolCall, State, SystemPrompt } from "./state.ts";
 import type { Call } from "./strategy.ts";
 import type { Tool, ToolOutcome, ToolSpec } from "./tool.ts";
-import type { Usage } from "./usage.ts";
 
 export interface Clock {
   /** Epoch milliseconds. */
@@ -138,4 +137,3 @@ export interface Services {
   readonly host: Host;
   readonly log: Logger;
 }
-export type { JsonObject, Usage };

@@ -42,14 +42,7 @@ export class Broken<W extends StateKey = StateKey> {
   }
 }
 
-export interface Stage<
-  N extends string = string,
-  R extends StateKey = any,
-  W extends StateKey = any,
-  C extends Fields = any,
-  S extends Slots = any,
-  E extends EventDefs = any,
-> {
+interface StageParts<N extends string, R extends StateKey, W extends StateKey, C extends Fields, S extends Slots, E extends EventDefs> {
   readonly name: N;
   readonly about: string;
   readonly category: Category;
@@ -68,13 +61,23 @@ export interface Stage<
   needed?(state: Read<R>): boolean;
   /** The reason why there is nothing to do; undefined to run. */
   bypass?(state: Read<R>, ctx: Pick<StageContext<S, E, C>, "config" | "chosen">): string | undefined;
+  /** A patch that mends the failure; undefined lets it pass on. */
+  recover?(error: unknown, state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Patch<W> | undefined>;
+}
+
+export interface Stage<
+  N extends string = string,
+  R extends StateKey = any,
+  W extends StateKey = any,
+  C extends Fields = any,
+  S extends Slots = any,
+  E extends EventDefs = any,
+> extends StageParts<N, R, W, C, S, E> {
   run(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Patch<W>>;
   /** Setup stages: between two passes of the loop. */
   refresh?(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Patch<W>>;
   /** Loop stages: at the start of a pass, before the first of them runs. For what must be set before the model is asked. */
   prepare?(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Patch<W>>;
-  /** A patch that mends the failure; undefined lets it pass on. */
-  recover?(error: unknown, state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Patch<W> | undefined>;
 }
 /** Checks reads, writes, patches and events at compile time. */
 export const defineStage = <
@@ -87,23 +90,10 @@ export const defineStage = <
   P extends Exact<P, W>,
   Q extends Exact<Q, W> = {},
   O extends Exact<O, W> = {},
->(stage: {
-  name: N;
-  about: string;
-  category: Category;
-  config: C;
-  reads: readonly R[];
-  writes: readonly W[];
-  slots: S;
-  events: E;
-  required?: boolean;
-  supportsModelOverride?: boolean;
-  supportsToolBinding?: boolean;
-  brokenTurn?: "run" | "skip";
-  needed?(state: Read<R>): boolean;
-  bypass?(state: Read<R>, ctx: Pick<StageContext<S, E, C>, "config" | "chosen">): string | undefined;
-  run(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<P>;
-  refresh?(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Q>;
-  prepare?(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<O>;
-  recover?(error: unknown, state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Patch<W> | undefined>;
-}): Stage<N, R, W, C, S, E> => stage as never;
+>(
+  stage: StageParts<N, R, W, C, S, E> & {
+    run(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<P>;
+    refresh?(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<Q>;
+    prepare?(state: Read<R>, ctx: StageContext<S, E, C>): Awaitable<O>;
+  },
+): Stage<N, R, W, C, S, E> => stage as never;

@@ -2,21 +2,16 @@
  * The state of a session and its turn: plain JSON, one list of keys. A key's value is what the wire holds; only the key's own name is
  * camelCase here and has its place on the wire there (`toWire`, `fromWire`). A `turn` key is reset when a turn begins, by construction.
  */
-import type { ContentBlock, Message, TextBlock } from "./message.ts";
+import type { Message, TextBlock, ToolResultBlock } from "./message.ts";
 import type { Failover, ModelResponse } from "./provider.ts";
-import type { Json, JsonObject } from "./schema.ts";
+import { isObject, type Json, type JsonObject } from "./schema.ts";
 import type { ToolSpec } from "./tool.ts";
 import type { Usage } from "./usage.ts";
 import { noUsage } from "./usage.ts";
 
 export type LoopDecision = "continue" | "complete" | "error" | "escalate";
 export type PendingToolCall = { readonly tool_use_id: string; readonly tool_name: string; readonly tool_input: JsonObject };
-export type ToolResultRecord = {
-  readonly type: "tool_result";
-  readonly tool_use_id: string;
-  readonly content: string | readonly ContentBlock[];
-  readonly is_error?: boolean;
-};
+export type ToolResultRecord = Omit<ToolResultBlock, "cache_control">;
 export type ThinkingRecord = { readonly iteration: number; readonly text: string; readonly tokens: number };
 /** One answer, or part of one, that a model was paid for. */
 export type ModelCall = {
@@ -52,7 +47,7 @@ export type AgentResult = {
 export type ToolChoice =
   | { readonly type: "auto" | "any" | "none"; readonly disable_parallel_tool_use?: boolean }
   | { readonly type: "tool"; readonly name: string; readonly disable_parallel_tool_use?: boolean };
-/** A prompt's two parts: `stable` may be cached, `volatile` (clock, recalled memory, turn context) stands after every cache mark. */
+/** The stable part of the prompt: text, or blocks. What changes between turns is `systemVolatile`. */
 export type SystemPrompt = string | readonly TextBlock[];
 
 interface Key<T> {
@@ -216,6 +211,9 @@ export const STATE = {
 export type StateKey = keyof typeof STATE;
 export type State = { readonly [K in StateKey]: (typeof STATE)[K] extends Key<infer T> ? T : never };
 
+/** All of them: what a stage reads whose strategy, or host, may look at anything. */
+export const STATE_KEYS = Object.keys(STATE) as readonly StateKey[];
+
 const entries = Object.entries(STATE) as [StateKey, Key<Json>][];
 const START = Object.fromEntries(entries.map(([key, { default: value }]) => [key, value])) as unknown as State;
 const TURN = Object.fromEntries(entries.filter(([, k]) => k.scope === "turn").map(([key, k]) => [key, k.default])) as Partial<State>;
@@ -228,6 +226,9 @@ export const newState = (given: Partial<State> = {}): State => ({ ...START, ...g
  * turn keys that its host set.
  */
 export const beginTurn = (state: State): State => (state.turn === 0 ? { ...state, turn: 1 } : { ...state, ...TURN, turn: state.turn + 1 });
+
+/** Whether the model has not read what this pass gave it: results of tools or of other agents, or feedback. */
+export const unread = ({ toolIteration, iteration }: Pick<State, "toolIteration" | "iteration">): boolean => toolIteration === iteration;
 
 /** The key in snake_case. */
 export const snake = (key: string): string => key.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
@@ -271,4 +272,3 @@ export const fromWire = (wire: { readonly [key: string]: unknown }): Partial<Sta
   }
   return { ...out, ...rest } as Partial<State>;
 };
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,6 +1,7 @@
 /** The contract of a tool. */
 import type { ContentBlock, MessageInput } from "./message.ts";
 import type { Json, JsonObject } from "./schema.ts";
+import type { ToolResultRecord } from "./state.ts";
 import type { Call } from "./strategy.ts";
 
 /** What the model is told of a tool. */
@@ -88,12 +89,7 @@ export const defineTool = <I = JsonObject>(tool: Tool<I>): Tool<I> => tool;
 
 /** What the tool answers the model, as events and state carry it. */
 export type ToolOutcome = {
-  readonly block: {
-    readonly type: "tool_result";
-    readonly tool_use_id: string;
-    readonly content: string | readonly ContentBlock[];
-    readonly is_error?: true;
-  };
+  readonly block: ToolResultRecord;
   readonly isError: boolean;
   readonly mutations: JsonObject;
   readonly newMessages: readonly MessageInput[];

@@ -1,9 +1,9 @@
 /** Manifest entries and stage definitions → a plan. Every finding at once, each with its path and the nearest right name. */
-import type { Finding, FindingCode } from "../contract/findings.ts";
-import type { Host } from "../contract/host.ts";
+import { messageOf } from "../contract/errors.ts";
+import { type Finding, type FindingCode, finding } from "../contract/findings.ts";
 import type { StageEntry } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
-import { check, type Fields, type Problem } from "../contract/schema.ts";
+import { check, type Fields, own, type Problem } from "../contract/schema.ts";
 import type { Services } from "../contract/services.ts";
 import type { Many, One, Strategy } from "../contract/strategy.ts";
 import type { BoundStage, ChosenStrategy, Phase, Placed, Plan } from "./plan.ts";
@@ -48,37 +48,26 @@ export const compile = ({ entries, places, services, unknownKeys }: CompileOptio
   const bound = places.map((placed): BoundStage => {
     const found = placed.own ? undefined : entryOf.get(placed.stage.name);
     const active = placed.own || (found !== undefined && found.entry.active !== false);
-    const report: Report = (finding) => findings.push({ severity: active ? "error" : "warning", ...finding });
+    const report: Report = (told) => findings.push({ severity: active ? "error" : "warning", ...told });
     if (!active && placed.stage.required)
-      findings.push({
-        severity: "error",
-        code: "stage.required_inactive",
-        path: found?.path ?? "stages",
-        message: `the stage "${placed.stage.name}" must be active`,
-      });
-    return bind(
-      placed,
-      active,
-      found?.entry ?? { order: placed.order, name: placed.stage.name },
-      found?.path ?? "stages",
-      services,
-      unknownKeys,
-      report,
-    );
+      findings.push(finding("stage.required_inactive", found?.path ?? "stages", `the stage "${placed.stage.name}" must be active`));
+    const { entry = { order: placed.order, name: placed.stage.name }, path = "stages" } = found ?? {};
+    return bind({ placed, active, entry, path, services, unknownKeys, report });
   });
   const of = (phase: Phase) => bound.filter((b) => b.phase === phase);
   return { plan: { setup: of("setup"), loop: of("loop"), surface: of("surface") }, findings };
 };
 
-const bind = (
-  placed: Placed,
-  active: boolean,
-  entry: StageEntry,
-  path: string,
-  services: Services,
-  unknownKeys: "error" | "warning",
-  report: Report,
-): BoundStage => {
+interface Binding extends Pick<CompileOptions, "services" | "unknownKeys"> {
+  readonly placed: Placed;
+  readonly active: boolean;
+  readonly entry: StageEntry;
+  /** Of the entry. */
+  readonly path: string;
+  readonly report: Report;
+}
+
+const bind = ({ placed, active, entry, path, services, unknownKeys, report }: Binding): BoundStage => {
   const { stage } = placed;
   const slotNames = Object.keys(stage.slots);
   const known = (key: "strategies" | "strategy_configs" | "chain_order", code: FindingCode) => {
@@ -106,24 +95,15 @@ const bind = (
   for (const [slot, definition] of Object.entries(stage.slots) as [string, One | Many][]) {
     const picked =
       definition.kind === "one" ? pickOne(entry, path, slot, definition, report) : pickMany(entry, path, slot, definition, report);
-    const made: unknown[] = [];
-    const usedNames: string[] = [];
-    const configs: Record<string, { [key: string]: unknown }> = {};
-    for (const { name, config: given, configPath, namePath } of picked) {
-      const item = create(definition, name, given, configPath, namePath, services, report);
-      made.push(item.fn);
-      usedNames.push(item.name);
-      configs[item.name] = item.config;
-    }
-    const [first] = made;
-    slots[slot] = definition.kind === "one" ? first : made;
-    chosen[slot] = definition.kind === "one" ? (usedNames[0] ?? definition.default) : usedNames;
+    const made = picked.map((one) => create(definition, one, services, report));
+    slots[slot] = definition.kind === "one" ? made[0]?.fn : made.map(({ fn }) => fn);
+    chosen[slot] = definition.kind === "one" ? (made[0]?.name ?? definition.default) : made.map(({ name }) => name);
     strategies.push({
       slot,
       kind: definition.kind,
-      names: picked.map((p) => p.name),
+      names: picked.map(({ name }) => name),
       available: Object.keys(definition.strategies).sort(),
-      configs,
+      configs: Object.fromEntries(made.map(({ name, config }) => [name, config])),
     });
   }
   return {
@@ -139,14 +119,15 @@ const bind = (
   };
 };
 
-interface Pick {
+/** One name of a slot, as the manifest has it. */
+interface Picked {
   readonly name: string;
   readonly config: unknown;
   readonly configPath: string;
   readonly namePath: string;
 }
 
-const pickOne = (entry: StageEntry, path: string, slot: string, definition: One, report: Report): Pick[] => {
+const pickOne = (entry: StageEntry, path: string, slot: string, definition: One, report: Report): Picked[] => {
   if (Object.hasOwn(entry.chain_order ?? {}, slot))
     report({
       code: "chain.unknown",
@@ -157,16 +138,11 @@ const pickOne = (entry: StageEntry, path: string, slot: string, definition: One,
   const config = entry.strategy_configs?.[slot];
   const configPath = `${path}.strategy_configs.${slot}`;
   if (!Object.hasOwn(entry.strategies ?? {}, slot) && Object.keys(config ?? {}).length)
-    report({
-      severity: "warning",
-      code: "strategy.config_unpaired",
-      path: configPath,
-      message: `no strategy is named for "${slot}": its default "${name}" takes the config`,
-    });
+    report(finding("strategy.config_unpaired", configPath, `no strategy is named for "${slot}": its default "${name}" takes the config`));
   return [{ name, config, configPath, namePath: `${path}.strategies.${slot}` }];
 };
 
-const pickMany = (entry: StageEntry, path: string, slot: string, definition: Many, report: Report): Pick[] => {
+const pickMany = (entry: StageEntry, path: string, slot: string, definition: Many, report: Report): Picked[] => {
   if (Object.hasOwn(entry.strategies ?? {}, slot))
     report({
       code: "strategy.unknown_slot",
@@ -178,45 +154,26 @@ const pickMany = (entry: StageEntry, path: string, slot: string, definition: Man
   const base = `${path}.strategy_configs.${slot}`;
   for (const name of Object.keys(configs))
     if (!order.includes(name))
-      report({
-        severity: "warning",
-        code: "strategy.config_unpaired",
-        path: `${base}.${name}`,
-        message: `"${name}" is not in the chain`,
-        suggestion: nearest(name, order),
-      });
+      report(finding("strategy.config_unpaired", `${base}.${name}`, `"${name}" is not in the chain`, nearest(name, order)));
   const names = Object.keys(definition.strategies);
-  const picked: Pick[] = [];
+  const picked: Picked[] = [];
   for (const [i, name] of order.entries()) {
     const namePath = `${path}.chain_order.${slot}[${i}]`;
     if (!names.includes(name))
       report({ code: "chain.unknown_impl", path: namePath, message: `no item is named "${name}"`, suggestion: nearest(name, names) });
     else if (order.indexOf(name) < i)
-      report({
-        severity: "warning",
-        code: "chain.order_unappliable",
-        path: namePath,
-        message: `"${name}" stands in the chain already: it runs once`,
-      });
+      report(finding("chain.order_unappliable", namePath, `"${name}" stands in the chain already: it runs once`));
     else picked.push({ name, config: configs[name], configPath: `${base}.${name}`, namePath });
   }
   return picked;
 };
 
 /** Makes the strategy's function. A name that is not known, or waits for its host, gives way to the slot's default. */
-const create = (
-  slot: One | Many,
-  name: string,
-  given: unknown,
-  configPath: string,
-  namePath: string,
-  services: Services,
-  report: Report,
-) => {
+const create = (slot: One | Many, { name, config: given, configPath, namePath }: Picked, services: Services, report: Report) => {
   const strategies: Record<string, Strategy> = slot.strategies;
   const names = Object.keys(strategies);
   let use = name;
-  let strategy = Object.hasOwn(strategies, name) ? strategies[name] : undefined;
+  let strategy = own(strategies, name);
   if (!strategy)
     report({
       code: "strategy.unknown_impl",
@@ -251,17 +208,14 @@ const create = (
     try {
       fn = strategy?.create(config, services);
     } catch (error) {
-      report({ code: "strategy.config_invalid", path: configPath, message: error instanceof Error ? error.message : String(error) });
+      report({ code: "strategy.config_invalid", path: configPath, message: messageOf(error) });
     }
   return { name: use, fn, config: config as { [key: string]: unknown } };
 };
 const ANYTHING: Fields = { shape: {} };
 
-const told = (base: string, problem: Problem): Pick_<Finding> => ({
+const told = (base: string, problem: Problem): Omit<Finding, "severity" | "code"> => ({
   path: problem.path.reduce<string>((path, key) => (typeof key === "number" ? `${path}[${key}]` : `${path}.${key}`), base),
   message: problem.message,
   suggestion: problem.suggestion,
 });
-type Pick_<T extends Finding> = Omit<T, "severity" | "code">;
-
-export type { Host };

@@ -1,5 +1,5 @@
 /** A plan, as something to look at. */
-import type { ChosenStrategy, Phase, Plan } from "./plan.ts";
+import { type ChosenStrategy, type Phase, type Plan, stagesOf } from "./plan.ts";
 
 export interface StageDescription {
   readonly order: number;
@@ -13,8 +13,8 @@ export interface StageDescription {
   readonly strategies: readonly ChosenStrategy[];
 }
 
-export const describe = ({ setup, loop, surface }: Plan): StageDescription[] =>
-  [...setup, ...loop, ...surface].map(({ stage, order, phase, active, config, strategies }) => ({
+export const describe = (plan: Plan): StageDescription[] =>
+  stagesOf(plan).map(({ stage, order, phase, active, config, strategies }) => ({
     order,
     name: stage.name,
     phase,

@@ -6,11 +6,7 @@ import type { StateKey } from "../contract/state.ts";
 
 export type Phase = "setup" | "loop" | "surface";
 /** The stages of a pipeline by phase, in order. A stage's order is its place in the three lists together, from 1. */
-export interface Layout {
-  readonly setup: readonly Stage[];
-  readonly loop: readonly Stage[];
-  readonly surface: readonly Stage[];
-}
+export type Layout = { readonly [P in Phase]: readonly Stage[] };
 /** A stage of a host's own stands beside the one after which it was put, and has its order. */
 export interface Placed {
   readonly stage: Stage;
@@ -39,11 +35,8 @@ export interface BoundStage extends Placed {
   readonly toolBinding: ToolBinding | null;
   readonly mayWrite: ReadonlySet<StateKey>;
 }
-export interface Plan {
-  readonly setup: readonly BoundStage[];
-  readonly loop: readonly BoundStage[];
-  readonly surface: readonly BoundStage[];
-}
+export type Plan = { readonly [P in Phase]: readonly BoundStage[] };
+export const stagesOf = ({ setup, loop, surface }: Plan): readonly BoundStage[] => [...setup, ...loop, ...surface];
 
 export const place = (layout: Layout): Placed[] => {
   let order = 0;

@@ -1,7 +1,7 @@
 /** The engine: a turn goes through the plan, each stage's patch makes the next state, and a turn that breaks is closed before it is told. */
 import type { JsonObject } from "../contract/schema.ts";
 import type { Services } from "../contract/services.ts";
-import type { State } from "../contract/state.ts";
+import { type State, unread } from "../contract/state.ts";
 import type { Step } from "../contract/strategy.ts";
 import type { BoundStage, Plan } from "./plan.ts";
 import { salvage } from "./salvage.ts";
@@ -63,9 +63,8 @@ const each = async (stages: readonly BoundStage[], act: (stage: BoundStage) => P
 const continues = (run: Run): boolean => {
   const before = run.state;
   const decided = run.plan.loop.some((s) => s.active && s.stage.name === "loop");
-  const unread = before.toolIteration === before.iteration;
   if (before.loopDecision !== "continue") return false;
-  if (before.singleTurn || !(decided || unread)) {
+  if (before.singleTurn || !(decided || unread(before))) {
     run.state = { ...before, loopDecision: "complete" };
     return false;
   }

@@ -1,5 +1,5 @@
 /** How a broken turn is closed: its history made whole, then the later stages that want to run, within a grace time. */
-import { asError, PipelineError } from "../contract/errors.ts";
+import { asError, messageOf, PipelineError } from "../contract/errors.ts";
 import { type Message, toolResults, toolUses } from "../contract/message.ts";
 import type { State } from "../contract/state.ts";
 import type { Run } from "./run.ts";
@@ -12,7 +12,7 @@ export const salvage = async (run: Run, walk: Walk, error: unknown): Promise<voi
   run.executing = undefined;
   const reason = run.signal.aborted ? "stopped" : "failed";
   if (failed && failed === setup[0]) {
-    run.state = { ...run.state, loopDecision: "error", completionDetail: asError(error).message };
+    run.state = { ...run.state, loopDecision: "error", completionDetail: messageOf(error) };
     return;
   }
   const grace = new AbortController();
@@ -36,7 +36,7 @@ export const salvage = async (run: Run, walk: Walk, error: unknown): Promise<voi
 };
 
 /** Every call is answered and the last word is the assistant's, so that the next turn can be sent as it is. */
-export const closeTurn = (state: State, reason: "stopped" | "failed", error: unknown, messageId: () => string): State => {
+const closeTurn = (state: State, reason: "stopped" | "failed", error: unknown, messageId: () => string): State => {
   const { code, message } = asError(error);
   const why = reason === "stopped" ? "the turn was stopped" : `the turn failed (${code})`;
   const answered = new Set(state.messages.flatMap((m) => toolResults(m.content).map((r) => r.tool_use_id)));

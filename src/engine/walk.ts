@@ -1,5 +1,5 @@
 /** How one stage is run: bypass or enter, run, apply its patch, recover or fail. */
-import { asError, GenyExecutorError, StageError } from "../contract/errors.ts";
+import { asError, GenyExecutorError, messageOf, StageError } from "../contract/errors.ts";
 import type { JsonObject } from "../contract/schema.ts";
 import { Broken, type StageContext } from "../contract/stage.ts";
 import type { StateKey } from "../contract/state.ts";
@@ -186,7 +186,7 @@ const undeclared = (key: string, { stage, order }: BoundStage): StageError =>
 const named = (error: unknown, { stage, order }: BoundStage): GenyExecutorError =>
   error instanceof GenyExecutorError
     ? error
-    : new StageError(`The stage "${stage.name}" failed: ${error instanceof Error ? error.message : String(error)}`, {
+    : new StageError(`The stage "${stage.name}" failed: ${messageOf(error)}`, {
         stage: stage.name,
         order,
         cause: error,

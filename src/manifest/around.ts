@@ -5,7 +5,7 @@ import { type Finding, finding } from "../contract/findings.ts";
 import type { ManifestDocument } from "../contract/manifest.ts";
 import { configOf } from "../contract/mcp.ts";
 import { nearest } from "../contract/nearest.ts";
-import type { JsonObject } from "../contract/schema.ts";
+import { type JsonObject, own } from "../contract/schema.ts";
 import { isObject } from "./json.ts";
 import { variablesOf } from "./resolve.ts";
 
@@ -44,7 +44,7 @@ const memory = (given: unknown): Finding[] => {
   const known = Object.keys(MEMORY);
   if (typeof provider !== "string" || !provider)
     return [finding("memory.missing_provider", "memory.provider", `is required (known: ${known.join(", ")})`)];
-  const keys = Object.hasOwn(MEMORY, provider) ? MEMORY[provider] : undefined;
+  const keys = own(MEMORY, provider);
   if (!keys) {
     const message = `no memory provider is named "${provider}" (known: ${known.join(", ")})`;
     return [finding("memory.unknown_provider", "memory.provider", message, nearest(provider, known))];

@@ -1,6 +1,6 @@
 /** How stages are named on the wire, and which artifacts each has. An artifact is a stage's variant; ours are the providers of stage 6. */
 import { MutationError } from "../contract/errors.ts";
-import { nearest } from "../contract/nearest.ts";
+import { didYouMean, nearest } from "../contract/nearest.ts";
 import type { Stage } from "../contract/stage.ts";
 import { type Placed, place } from "../engine/plan.ts";
 import { PIPELINE } from "../stages/index.ts";
@@ -21,8 +21,7 @@ export const placeOf = (id: string | number, places: readonly Placed[] = PLACES)
   );
   if (found) return found;
   const names = places.map(({ stage }) => stage.name);
-  const near = nearest(text, names);
-  throw new MutationError(`There is no stage ${JSON.stringify(id)}.${near ? ` Did you mean "${near}"?` : ""}`, { details: { stage: id } });
+  throw new MutationError(`There is no stage ${JSON.stringify(id)}.${didYouMean(nearest(text, names))}`, { details: { stage: id } });
 };
 
 export interface Artifact {

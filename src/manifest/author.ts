@@ -3,7 +3,7 @@ import type { Definition } from "../contract/author.ts";
 import { ConfigError } from "../contract/errors.ts";
 import { finding } from "../contract/findings.ts";
 import type { StageEntry } from "../contract/manifest.ts";
-import type { JsonObject } from "../contract/schema.ts";
+import { type JsonObject, own } from "../contract/schema.ts";
 import { snake } from "../contract/state.ts";
 import type { Many, One } from "../contract/strategy.ts";
 import { isObject } from "./json.ts";
@@ -24,7 +24,7 @@ export const stageEntry = (stage: Definition, order: number, options: { readonly
   const config: Record<string, never> = {};
   for (const [key, value] of Object.entries(options)) {
     if (value === undefined) continue;
-    const slot: One | Many | undefined = Object.hasOwn(stage.slots, key) ? stage.slots[key] : undefined;
+    const slot: One | Many | undefined = own(stage.slots, key);
     const path = `stages.${stage.name}.${key}`;
     if (!slot) config[snake(key)] = value as never;
     else if (slot.kind === "many") {

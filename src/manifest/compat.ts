@@ -3,7 +3,7 @@ import { ConfigError } from "../contract/errors.ts";
 import { type Finding, type FindingCode, finding } from "../contract/findings.ts";
 import type { ManifestDocument, StageEntry } from "../contract/manifest.ts";
 import { nearest } from "../contract/nearest.ts";
-import type { Json, JsonObject } from "../contract/schema.ts";
+import { type Json, type JsonObject, own } from "../contract/schema.ts";
 import { below } from "./copy.ts";
 import { within } from "./drop.ts";
 import { isObject } from "./json.ts";
@@ -87,7 +87,7 @@ const telling = (target: Target, active: boolean): Telling => {
 const entryFindings = (entry: StageEntry, path: string, release: Release, target: Target): Finding[] => {
   const tell = telling(target, entry.active !== false);
   const names = Object.keys(release.stages);
-  const stage = Object.hasOwn(release.stages, entry.name) ? release.stages[entry.name] : undefined;
+  const stage = own(release.stages, entry.name);
   if (!stage) tell.refused("stage.unknown_name", `${path}.name`, `no stage is named "${entry.name}"`, nearest(entry.name, names));
   if (entry.order !== orderOf(entry.name))
     tell.dropped("stage.order_mismatch", `${path}.order`, "settings belong to an order there, and these to another");
@@ -104,7 +104,7 @@ const entryFindings = (entry: StageEntry, path: string, release: Release, target
 
 const configFindings = (config: JsonObject, { config: known }: StageNames, path: string, tell: Telling): void => {
   for (const [key, value] of Object.entries(config)) {
-    const form = Object.hasOwn(known, key) ? known[key] : undefined;
+    const form = own(known, key);
     if (!form) tell.dropped("config.unknown_key", `${path}.${key}`, "is not a known key", nearest(key, Object.keys(known)));
     else {
       const wrong = unlike(value, form);
@@ -127,7 +127,7 @@ const slotFindings = (entry: StageEntry, stage: StageNames, path: string, tell: 
   const { strategies = {}, strategy_configs = {} } = entry;
   for (const [slot, name] of Object.entries(strategies)) {
     const at = `${path}.strategies.${slot}`;
-    const known = Object.hasOwn(stage.slots, slot) ? stage.slots[slot] : undefined;
+    const known = own(stage.slots, slot);
     if (!known) {
       if (slot !== "provider")
         tell.strange("strategy.unknown_slot", at, `there is no slot "${slot}"`, nearest(slot, Object.keys(stage.slots)));
@@ -138,7 +138,7 @@ const slotFindings = (entry: StageEntry, stage: StageNames, path: string, tell: 
   }
   for (const [slot, config] of Object.entries(strategy_configs)) {
     const at = `${path}.strategy_configs.${slot}`;
-    const known = Object.hasOwn(stage.slots, slot) ? stage.slots[slot] : undefined;
+    const known = own(stage.slots, slot);
     const name = strategies[slot];
     if (Object.keys(config).length === 0) continue;
     if (Object.hasOwn(stage.chains, slot)) tell.dropped("strategy.config_unpaired", at, "items of a chain have no config");
@@ -158,7 +158,7 @@ const ofStrategy = (config: JsonObject, keys: readonly string[] | false | null, 
 const chainFindings = ({ chain_order = {} }: StageEntry, stage: StageNames, path: string, tell: Telling): void => {
   for (const [chain, items] of Object.entries(chain_order)) {
     const at = `${path}.chain_order.${chain}`;
-    const known = Object.hasOwn(stage.chains, chain) ? stage.chains[chain] : undefined;
+    const known = own(stage.chains, chain);
     if (!known) {
       tell.strange("chain.unknown", at, `there is no chain "${chain}"`, nearest(chain, Object.keys(stage.chains)));
       continue;

@@ -1,5 +1,6 @@
 /** A value from anywhere as JSON of our own: bounded, without cycles, and without the key that would reach a prototype. */
 import { ConfigError, type Finding, type FindingCode } from "../contract/errors.ts";
+import { finding } from "../contract/findings.ts";
 import type { Json } from "../contract/schema.ts";
 
 /** No environment of a person's comes near to these. */
@@ -21,7 +22,7 @@ export const copyOf = (given: unknown): Json => {
   const keys: (string | number)[] = [];
   let left = VALUES;
   const wrong = (code: FindingCode, message: string): null => {
-    findings.push({ severity: "error", code, path: keys.reduce(below, ""), message });
+    findings.push(finding(code, keys.reduce(below, ""), message));
     if (findings.length === FINDINGS) throw new ConfigError(findings);
     return null;
   };

@@ -124,7 +124,7 @@ const wire = (settings: object): JsonObject =>
   present(Object.fromEntries(Object.entries(settings).map(([key, value]) => [snake(key), value])));
 const agent = ([agent_type, options]: [string, AuthoredAgent]): JsonObject => ({ agent_type, ...wire(options) });
 
-/** On stages that there are none of, or that are no object, as TypeScript would have found them; the rest is `compile`'s business. */
+/** On stages that do not exist, or that are no object, as TypeScript would have found them; the rest is `compile`'s business. */
 export const stageFindings = (given: object): Finding[] => {
   const names = PLACES.map(({ stage }) => stage.name);
   return Object.entries(given).flatMap(([name, options]): Finding[] => {
@@ -137,7 +137,7 @@ export const stageFindings = (given: object): Finding[] => {
 };
 
 /**
- * The wire's document. Throws `ConfigError` for keys and stages that there are none of; `validateManifest` and `Pipeline` say the rest.
+ * The wire's document. Throws `ConfigError` for keys and stages that do not exist; `validateManifest` and `Pipeline` say the rest.
  * `defineManifest.for(stages)` knows a host's own stages and strategies: `defineManifest.for({ context: extend(context, "strategy", { … }) })`.
  */
 export const defineManifest: Define<Registry> & {

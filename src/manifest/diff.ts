@@ -1,6 +1,6 @@
 /** What differs between two documents, value by value. */
 import type { ManifestDocument } from "../contract/manifest.ts";
-import type { Json, JsonObject } from "../contract/schema.ts";
+import { type Json, type JsonObject, own } from "../contract/schema.ts";
 import { isObject } from "./json.ts";
 import { isSecretName } from "./sanitize.ts";
 
@@ -109,8 +109,8 @@ const compareKeys = (a: JsonObject, b: JsonObject, pathOf: (key: string) => stri
   return keys.flatMap((key): DiffEntry[] => {
     const path = pathOf(key);
     if (how.ignore.includes(path)) return [];
-    const oldValue = Object.hasOwn(a, key) ? a[key] : undefined;
-    const newValue = Object.hasOwn(b, key) ? b[key] : undefined;
+    const oldValue = own(a, key);
+    const newValue = own(b, key);
     if (oldValue === undefined) return [{ path, changeType: "added", oldValue: null, newValue: newValue ?? null }];
     if (newValue === undefined) return [{ path, changeType: "removed", oldValue, newValue: null }];
     return compare(oldValue, newValue, path, how);

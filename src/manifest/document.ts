@@ -6,8 +6,6 @@ import { readJson, writeWhole } from "./file.ts";
 import { type Read, read } from "./read.ts";
 import { arranged, entryOf, wholeOf } from "./whole.ts";
 
-export { entryOf, VERSION } from "./whole.ts";
-
 /** A pipeline as one JSON document: `*.geny-env.json`. The value never changes; `toJSON` gives a copy. */
 export class EnvironmentManifest {
   readonly #document: ManifestDocument;
@@ -27,6 +25,11 @@ export class EnvironmentManifest {
    */
   static fromJSON(document: unknown, { strict = true }: { strict?: boolean } = {}): EnvironmentManifest {
     return new EnvironmentManifest(read(document, strict));
+  }
+
+  /** A manifest as it is; its plain JSON as `fromJSON` reads it. */
+  static of(given: EnvironmentManifest | ManifestDocument): EnvironmentManifest {
+    return given instanceof EnvironmentManifest ? given : EnvironmentManifest.fromJSON(given);
   }
 
   /** The same document, with more said of it. */

@@ -4,7 +4,7 @@ import type { Json } from "../contract/schema.ts";
 import { below } from "./copy.ts";
 import { isObject } from "./json.ts";
 
-/** Dropping one thing may show the next; so often at most. */
+/** Removing one error may reveal another: at most this many passes. */
 const PASSES = 8;
 
 /** The document without what stands at the paths, and the paths of all that went. A name goes with what it names, and a server goes whole. */

@@ -5,7 +5,7 @@ import { lstat, mkdir, open, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigError, type Finding } from "../contract/errors.ts";
-import type { FindingCode } from "../contract/findings.ts";
+import { type FindingCode, finding } from "../contract/findings.ts";
 import { nearest } from "../contract/nearest.ts";
 import type { JsonObject } from "../contract/schema.ts";
 import type { EnvironmentManifest } from "./document.ts";
@@ -14,7 +14,7 @@ import { isObject } from "./json.ts";
 
 const ID = /^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$/;
 const refused = (code: FindingCode, path: string, message: string, suggestion?: string): ConfigError =>
-  new ConfigError([{ severity: "error", code, path, message, suggestion }]);
+  new ConfigError([finding(code, path, message, suggestion)]);
 
 export class EnvironmentFiles {
   readonly #folder: string;

@@ -1,6 +1,7 @@
 /** What the calls of `EnvironmentManager` take, checked: what is not known would be ignored. */
 import { ConfigError } from "../contract/errors.ts";
 import { type Finding, finding, unknownKeys } from "../contract/findings.ts";
+import { own } from "../contract/schema.ts";
 import { isObject } from "./json.ts";
 
 /** Whether the path is that of a key in one of the blocks, or leads below it. */
@@ -44,7 +45,7 @@ export const changeFindings = (changes: object): Finding[] => {
   const blocks = Object.keys(CHANGEABLE);
   if (!isObject(changes)) return [wrong("changes", `must be an object (known: ${blocks.join(", ")})`)];
   return Object.entries(changes).flatMap(([block, value]): Finding[] => {
-    const keys = Object.hasOwn(CHANGEABLE, block) ? CHANGEABLE[block] : undefined;
+    const keys = own(CHANGEABLE, block);
     if (keys === undefined) return [wrong(block, `cannot be changed here (known: ${blocks.join(", ")})`)];
     if (!isObject(value)) return [wrong(block, "must be an object")];
     return Object.entries(value).flatMap(([key, given]) => {

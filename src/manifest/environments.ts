@@ -1,5 +1,5 @@
 /** A folder of manifests: kept by id, listed, copied, and taken in and out as text. */
-import { ConfigError } from "../contract/errors.ts";
+import { ConfigError, messageOf } from "../contract/errors.ts";
 import { type Finding, finding } from "../contract/findings.ts";
 import type { ManifestDocument } from "../contract/manifest.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
@@ -64,7 +64,7 @@ export class EnvironmentManager {
    * `resolveAndLoad` gave is kept with its references, not with the values.
    */
   async save(manifest: EnvironmentManifest | ManifestDocument): Promise<string> {
-    const given = manifest instanceof EnvironmentManifest ? manifest : EnvironmentManifest.fromJSON(manifest);
+    const given = EnvironmentManifest.of(manifest);
     const document = (this.#unresolved.get(given) ?? given).toJSON();
     return this.#alone(async () => {
       const id = await this.#idFor(document);
@@ -231,6 +231,6 @@ const inFile = (id: string, findings: readonly Finding[]): readonly Finding[] =>
   findings.map((f) => ({ ...f, path: f.path === id || f.path === "" ? id : `${id}: ${f.path}` }));
 const findingsOf = (error: unknown, id: string): readonly Finding[] => {
   if (error instanceof ConfigError) return inFile(id, error.findings);
-  return [finding("environment.unreadable", id, error instanceof Error ? error.message : String(error))];
+  return [finding("environment.unreadable", id, messageOf(error))];
 };
 const errorsIn = (findings: readonly Finding[]): readonly Finding[] => findings.filter(({ severity }) => severity === "error");

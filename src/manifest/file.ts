@@ -1,5 +1,6 @@
 /** One file of text: read with a clear word when it is not JSON, written at once or not at all. */
 import { ConfigError } from "../contract/errors.ts";
+import { finding } from "../contract/findings.ts";
 
 const pathOf = async (path: string | URL): Promise<string> => (path instanceof URL ? (await import("node:url")).fileURLToPath(path) : path);
 
@@ -19,7 +20,7 @@ export const parseJson = (given: string, name: string): unknown => {
     return JSON.parse(text);
   } catch (error) {
     const message = `${name} is not JSON: ${placeOf(String(error), text)}`;
-    throw new ConfigError([{ severity: "error", code: "json.invalid", path: "", message }]);
+    throw new ConfigError([finding("json.invalid", "", message)]);
   }
 };
 

@@ -31,7 +31,7 @@ const each = (value: Json | undefined, path: string, look: (item: Json, path: st
 
 /** A document that was read from JSON → all findings, each with its path in that document. */
 export const formOf = (document: Json): Finding[] => {
-  if (!isObject(document)) return [{ severity: "error", code: FORM.invalid, path: "", message: "must be a JSON object" }];
+  if (!isObject(document)) return [finding(FORM.invalid, "", "must be a JSON object")];
   const { version, ...rest } = document;
   return [
     ...block(TOP, rest, ""),
@@ -42,9 +42,7 @@ export const formOf = (document: Json): Finding[] => {
     ...(isObject(rest.tools) ? toolsForm(rest.tools) : []),
     ...block(HOST_SELECTIONS, rest.host_selections, "host_selections"),
     ...each(rest.subagents, "subagents", (agent, path) =>
-      isObject(agent)
-        ? block(SUBAGENT, agent, path)
-        : [{ severity: "error", code: "subagent.malformed_entry", path, message: "must be an object" }],
+      isObject(agent) ? block(SUBAGENT, agent, path) : [finding("subagent.malformed_entry", path, "must be an object")],
     ),
     ...block(MEMORY, rest.memory, "memory", { ...FORM, unknown: "memory.unknown_key" }),
   ];
@@ -55,13 +53,7 @@ const entryForm = (entry: Json, path: string): Finding[] => {
   if (!isObject(entry)) return [];
   const { name } = entry;
   const stage = typeof name === "string" ? stageNamed(name) : undefined;
-  const old: Finding = {
-    severity: "warning",
-    code: "stage.old_name",
-    path: `${path}.name`,
-    message: `is an older name of the stage "${stage}"; it is kept`,
-    suggestion: stage,
-  };
+  const old = finding("stage.old_name", `${path}.name`, `is an older name of the stage "${stage}"; it is kept`, stage);
   return [
     ...block(ENTRY, entry, path, { ...FORM, unknown: "stage.unknown_key" }),
     ...block(TOOL_BINDING, entry.tool_binding, `${path}.tool_binding`),
@@ -78,7 +70,7 @@ const toolsForm = ({ mcp_servers, external }: JsonObject): Finding[] => [
   ...each(external, "tools.external", (tool, path) =>
     isObject(tool) || (typeof tool === "string" && tool)
       ? block(EXTERNAL, tool, path)
-      : [{ severity: "error", code: FORM.invalid, path, message: "must be a tool's name, or an object with its name" }],
+      : [finding(FORM.invalid, path, "must be a tool's name, or an object with its name")],
   ),
 ];
 
@@ -96,8 +88,8 @@ export const versionText = (version: Json | undefined): string =>
 const versionForm = (version: Json | undefined): Finding[] => {
   const path = "version";
   if (version !== undefined && version !== null && typeof version !== "string" && typeof version !== "number")
-    return [{ severity: "error", code: FORM.invalid, path, message: 'must be text, as "3.0"' }];
+    return [finding(FORM.invalid, path, 'must be text, as "3.0"')];
   if (VERSIONS.includes(versionText(version))) return [];
   const message = `"${versionText(version)}" is not known (known: ${VERSIONS.join(", ")}); it is read as the last`;
-  return [{ severity: "warning", code: "version.unknown", path, message }];
+  return [finding("version.unknown", path, message)];
 };

@@ -1,7 +1,7 @@
 /** What a document that comes from elsewhere must keep to before anything of it is read: size, depth, counts, programs. */
 
 import type { Finding } from "../contract/errors.ts";
-import type { FindingCode } from "../contract/findings.ts";
+import { type FindingCode, finding } from "../contract/findings.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import { isObject, listOf, objectOf } from "./json.ts";
 
@@ -14,7 +14,7 @@ export const IMPORT_LIMITS = {
   scriptCharacters: 10_000,
 } as const;
 
-const error = (code: FindingCode, path: string, message: string): Finding => ({ severity: "error", code, path, message });
+const error = (code: FindingCode, path: string, message: string): Finding => finding(code, path, message);
 
 /** Findings on a JSON text as such: its bytes, and how deep its brackets go. */
 export const textFindings = (text: string): Finding[] => {

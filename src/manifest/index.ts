@@ -1,4 +1,5 @@
-export { nearest } from "../contract/nearest.ts";
+export { lineOf } from "../contract/findings.ts";
+export { didYouMean, nearest } from "../contract/nearest.ts";
 export { type Artifact, artifactsOf, moduleOf, placeOf } from "./artifacts.ts";
 export { type BuildManifestOptions, buildManifest, buildManifestFor, type ManifestPreset } from "./build.ts";
 export { type CatalogueEntry, describePreset, presetCatalog } from "./catalogue.ts";
@@ -23,13 +24,12 @@ export {
 } from "./introspect.ts";
 export { manifestSchema, type SchemaParts } from "./json-schema.ts";
 export { mutate } from "./mutate.ts";
-export {
-  type DocumentChange,
-  type DocumentMutation,
-  MUTATION_KINDS,
-  type MutationKind,
-  type MutationRecord,
-  type StageId,
+export type {
+  DocumentChange,
+  DocumentMutation,
+  MutationKind,
+  MutationRecord,
+  StageId,
 } from "./mutation.ts";
 export { stageNamed } from "./names.ts";
 export { migrateManifest } from "./read.ts";

@@ -99,7 +99,7 @@ export interface IntrospectOptions {
 }
 
 /**
- * One stage, by order, name or module. Throws `exec.mutation.invalid` for a stage or artifact that there is none of, and for an artifact that only
+ * One stage, by order, name or module. Throws `exec.mutation.invalid` for a stage or artifact that does not exist, and for an artifact that only
  * brings strategies.
  */
 export const introspectStage = (

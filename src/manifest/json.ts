@@ -1,7 +1,8 @@
 /** Words for JSON values. */
-import type { Json, JsonObject } from "../contract/schema.ts";
+import { isObject, type Json, type JsonObject } from "../contract/schema.ts";
 
-export const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
+export { isObject };
+
 /** Empty for what is no object. */
 export const objectOf = (value: unknown): JsonObject => (isObject(value) ? value : {});
 /** Empty for what is no list. */

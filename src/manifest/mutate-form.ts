@@ -1,15 +1,15 @@
 /** Whether a change has the form of its kind: what every change goes through, and what is said of one that is wrong. */
 import { ConfigError, type Finding, MutationError } from "../contract/errors.ts";
-import { finding } from "../contract/findings.ts";
+import { finding, lineOf } from "../contract/findings.ts";
 import { nearest } from "../contract/nearest.ts";
-import { check, type Field, type Fields, type Problem } from "../contract/schema.ts";
+import { check, type Field, type Fields, own, type Problem } from "../contract/schema.ts";
 import { below, copyOf } from "./copy.ts";
 import { isObject } from "./json.ts";
 import type { MutationKind } from "./mutation.ts";
 
 /** `exec.mutation.invalid` with every finding. */
 export const refusal = (what: string, findings: readonly Finding[], details: { readonly [key: string]: unknown } = {}): MutationError => {
-  const lines = findings.map((f) => `  ${f.path || "(root)"}: ${f.message}${f.suggestion ? `. Did you mean "${f.suggestion}"?` : ""}`);
+  const lines = findings.map((f) => `  ${lineOf(f)}`);
   return new MutationError(`${what}:\n${lines.join("\n")}`, { findings, details });
 };
 /** The same of a change whose form is wrong. */
@@ -33,7 +33,7 @@ export const formed = <M extends { readonly kind: MutationKind }>(given: M, form
   const kinds = Object.keys(forms);
   if (!isObject(given)) throw new MutationError(`A change is an object with its kind: one of ${kinds.join(", ")}.`);
   const { kind, ...parts } = given;
-  const form = typeof kind === "string" && Object.hasOwn(forms, kind) ? forms[kind] : undefined;
+  const form = typeof kind === "string" ? own(forms, kind) : undefined;
   if (!form) {
     const near = typeof kind === "string" ? nearest(kind, kinds) : undefined;
     throw refusal("There is no such change", [finding("mutation.unknown", "kind", `must be one of ${kinds.join(", ")}`, near)]);

@@ -47,28 +47,14 @@ export type DocumentMutation =
   /** Stages, model and pipeline settings are those of the snapshot; the rest stays. */
   | { readonly kind: "restore_snapshot"; readonly snapshot: EnvironmentManifest | ManifestDocument };
 
-export const MUTATION_KINDS = [
-  "swap_strategy",
-  "update_stage_config",
-  "update_strategy_config",
-  "update_model_config",
-  "update_pipeline_config",
-  "set_stage_active",
-  "register_stage",
-  "remove_stage",
-  "replace_stage",
-  "reorder_chain",
-  "add_to_chain",
-  "remove_from_chain",
-  "register_hook",
-  "unregister_hook",
-  "bind_tool",
-  "unbind_tool",
-  "set_tool_scope",
-  "set_stage_model",
-  "restore_snapshot",
-] as const;
-export type MutationKind = (typeof MUTATION_KINDS)[number];
+/** Of a document, and of what only a host can give. */
+export type MutationKind =
+  | DocumentMutation["kind"]
+  | "register_stage"
+  | "remove_stage"
+  | "replace_stage"
+  | "register_hook"
+  | "unregister_hook";
 
 /** A table with the fields of each kind of change, but for the kind itself. */
 export type FormsOf<M extends { readonly kind: MutationKind }> = {

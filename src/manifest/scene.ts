@@ -1,8 +1,8 @@
 /** One stage's part of a document, for the changes that are made of it. */
 import { MutationError } from "../contract/errors.ts";
 import type { ManifestDocument, StageEntry } from "../contract/manifest.ts";
-import { nearest } from "../contract/nearest.ts";
-import { check, type Fields, type JsonObject } from "../contract/schema.ts";
+import { didYouMean, nearest } from "../contract/nearest.ts";
+import { check, type Fields, type JsonObject, own } from "../contract/schema.ts";
 import type { Many, One } from "../contract/strategy.ts";
 import type { Placed } from "../engine/plan.ts";
 import { placeOf } from "./artifacts.ts";
@@ -68,12 +68,12 @@ export const slotOf = <K extends "one" | "many">(
   const slots: { readonly [slot: string]: One | Many } = placed.stage.slots;
   const fits = (slot: One | Many | undefined): slot is Extract<One | Many, { readonly kind: K }> =>
     kinds.some((kind) => slot?.kind === kind);
-  const found = Object.hasOwn(slots, name) ? slots[name] : undefined;
+  const found = own(slots, name);
   if (fits(found)) return found;
   const what = kinds.map((kind) => WORDS[kind]).join(" or ");
   if (found) return refuse(`has no ${what} "${name}": it is a ${WORDS[found.kind]}`, name);
   const known = Object.keys(slots).filter((slot) => fits(slots[slot]));
   const near = nearest(name, known);
-  return refuse(`has no ${what} "${name}" (known: ${known.join(", ") || "none"})${near ? `. Did you mean "${near}"?` : ""}`, name);
+  return refuse(`has no ${what} "${name}" (known: ${known.join(", ") || "none"})${near ? "." : ""}${didYouMean(near)}`, name);
 };
 const WORDS = { one: "slot", many: "chain" };

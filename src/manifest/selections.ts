@@ -11,7 +11,7 @@ export type HostOffers = Partial<HostSelections>;
 
 /** The block with what it leaves out filled in: everything, `["*"]`. Throws `ConfigError` when it is no object of lists of names. */
 export const hostSelectionsOf = (block: Json | undefined): HostSelections => {
-  const wrong = (path: string, message: string) => new ConfigError([{ severity: "error", code: "form.invalid", path, message }]);
+  const wrong = (path: string, message: string) => new ConfigError([finding("form.invalid", path, message)]);
   if (block !== undefined && block !== null && (typeof block !== "object" || Array.isArray(block)))
     throw wrong("host_selections", "must be an object");
   const namesOf = (kind: string): readonly string[] => {

@@ -1,5 +1,5 @@
 /** How a changed value is put into words. */
-import type { Field, Fields, Json, JsonObject } from "../contract/schema.ts";
+import { type Field, type Fields, type Json, type JsonObject, own } from "../contract/schema.ts";
 import { same } from "./diff.ts";
 import { objectOf } from "./json.ts";
 import { sanitizeSecrets } from "./sanitize.ts";
@@ -46,7 +46,7 @@ export const valueChanges = (
 ): Change[] => {
   const shape: Record<string, Field> = fields.shape;
   return [...new Set([...Object.keys(shape), ...Object.keys(a), ...Object.keys(b)])].flatMap((key) => {
-    const field = Object.hasOwn(shape, key) ? shape[key] : undefined;
+    const field = own(shape, key);
     const valueIn = (config: JsonObject): Json => (Object.hasOwn(config, key) ? config[key] : field?.default) ?? null;
     const { about, subject } = tell(key, explained(key, field?.about));
     return changed(about, subject, valueIn(a), valueIn(b));

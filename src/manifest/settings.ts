@@ -6,6 +6,7 @@ import {
   fields,
   flag,
   int,
+  isObject,
   type JsonObject,
   list,
   number,
@@ -45,45 +46,34 @@ export const PIPELINE_SETTINGS = fields({
   metadata: object({ default: {}, about: "the host's own" }),
 });
 
-export type Settings = Pick<
-  State,
-  | "model"
-  | "maxTokens"
-  | "temperature"
-  | "topP"
-  | "topK"
-  | "stopSequences"
-  | "thinkingEnabled"
-  | "thinkingBudgetTokens"
-  | "thinkingType"
-  | "thinkingDisplay"
-  | "maxIterations"
-  | "costBudgetUsd"
-  | "unknownPrice"
-  | "contextWindowBudget"
-  | "stream"
-  | "singleTurn"
->;
-
-export const modelState = (m: Output<typeof MODEL>) => ({
-  model: m.model,
-  maxTokens: m.max_tokens,
-  temperature: m.temperature,
-  topP: m.top_p,
-  topK: m.top_k,
-  stopSequences: m.stop_sequences,
-  thinkingEnabled: m.thinking_enabled,
-  thinkingBudgetTokens: m.thinking_budget_tokens,
-  thinkingType: m.thinking_type,
-  thinkingDisplay: m.thinking_display,
-});
+/** The state keys that the two blocks set. */
+const stateOf = (m: Output<typeof MODEL>, p: Output<typeof PIPELINE_SETTINGS>) =>
+  ({
+    model: m.model,
+    maxTokens: m.max_tokens,
+    temperature: m.temperature,
+    topP: m.top_p,
+    topK: m.top_k,
+    stopSequences: m.stop_sequences,
+    thinkingEnabled: m.thinking_enabled,
+    thinkingBudgetTokens: m.thinking_budget_tokens,
+    thinkingType: m.thinking_type,
+    thinkingDisplay: m.thinking_display,
+    maxIterations: p.max_iterations,
+    costBudgetUsd: p.cost_budget_usd,
+    unknownPrice: p.unknown_price,
+    contextWindowBudget: p.context_window_budget,
+    stream: p.stream,
+    singleTurn: p.single_turn,
+  }) satisfies Partial<State>;
+export type Settings = ReturnType<typeof stateOf>;
 
 /** Checks both blocks. Unknown keys are findings of the given severity. */
 export const settingsOf = (
   model: unknown,
   pipeline: unknown,
   unknownKeys: "error" | "warning",
-): { settings: Settings; name: string; findings: Finding[] } => {
+): { settings: Settings; findings: Finding[] } => {
   const findings: Finding[] = [];
   const read = <C extends Fields>(path: string, shape: C, value: unknown): Output<C> => {
     const checked = check(shape, value ?? {});
@@ -102,17 +92,7 @@ export const settingsOf = (
   const older = !filled(model) && filled(inner);
   const m = older ? read("pipeline.model", MODEL, inner) : read("model", MODEL, model);
   const p = read("pipeline", PIPELINE_SETTINGS, older ? beside : pipeline);
-  const settings = {
-    ...modelState(m),
-    maxIterations: p.max_iterations,
-    costBudgetUsd: p.cost_budget_usd,
-    unknownPrice: p.unknown_price,
-    contextWindowBudget: p.context_window_budget,
-    stream: p.stream,
-    singleTurn: p.single_turn,
-  };
-  return { settings, name: p.name, findings };
+  return { settings: stateOf(m, p), findings };
 };
 
-const filled = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length > 0;
+const filled = (value: unknown): value is JsonObject => isObject(value) && Object.keys(value).length > 0;

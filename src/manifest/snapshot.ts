@@ -1,11 +1,13 @@
 /** The form in which the Python program keeps a live pipeline, `PipelineSnapshot`: a manifest in other words. */
 import { ConfigError, type Finding } from "../contract/errors.ts";
+import { finding } from "../contract/findings.ts";
 import type { ManifestDocument, StageEntry } from "../contract/manifest.ts";
 import { asJson } from "../contract/message.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
-import { documentOf, EnvironmentManifest, entryOf } from "./document.ts";
+import { documentOf, EnvironmentManifest } from "./document.ts";
 import { newEnvironmentId, timestamp } from "./identity.ts";
 import { isObject } from "./json.ts";
+import { entryOf } from "./whole.ts";
 
 export type StageSnapshot = Omit<Required<StageEntry>, "active" | "config"> & {
   readonly is_active: boolean;
@@ -29,7 +31,7 @@ const VERSION = "2.0";
 export const readSnapshot = (document: unknown): PipelineSnapshot => {
   const given = asJson(document);
   const findings: Finding[] = [];
-  const wrong = (path: string, message: string) => void findings.push({ severity: "error", code: "form.invalid", path, message });
+  const wrong = (path: string, message: string) => void findings.push(finding("form.invalid", path, message));
   const object = isObject(given) ? given : {};
   if (!isObject(given)) wrong("", "must be a JSON object");
   const rows: Json = object.stages ?? [];

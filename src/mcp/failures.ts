@@ -1,5 +1,5 @@
 /** What went wrong with a server, in words that say what to do, without the secrets of its config. */
-import { type ErrorCode, MCPConnectionError, ToolExecutionError } from "../contract/errors.ts";
+import { type ErrorCode, MCPConnectionError, messageOf, ToolExecutionError } from "../contract/errors.ts";
 import { redacted, type Server } from "../contract/mcp.ts";
 
 /** What was being done. */
@@ -10,7 +10,7 @@ const CODES: { readonly [P in Phase]: ErrorCode } = {
   list_tools: "exec.mcp.list_tools_failed",
 };
 
-export const failedToConnect = (server: Server, phase: Phase, why: string, advice: string): MCPConnectionError =>
+const failedToConnect = (server: Server, phase: Phase, why: string, advice: string): MCPConnectionError =>
   new MCPConnectionError(redacted(`The MCP server "${server.name}" ${why} ${advice}`.trim(), server.secrets), {
     server: server.name,
     code: CODES[phase],
@@ -97,7 +97,7 @@ const told = (
   thrown: unknown,
   { secrets }: Server,
 ): { readonly message: string; readonly code?: unknown; readonly status?: number | undefined } => {
-  const message = redacted(thrown instanceof Error ? thrown.message : String(thrown), secrets).slice(0, MOST);
+  const message = redacted(messageOf(thrown), secrets).slice(0, MOST);
   if (!(thrown instanceof Error)) return { message };
   const code = "code" in thrown ? thrown.code : undefined;
   const status = "status" in thrown && typeof thrown.status === "number" ? thrown.status : undefined;

@@ -9,7 +9,7 @@ import { callFailure } from "./failures.ts";
 import { asCall } from "./http.ts";
 import { resultOf } from "./result.ts";
 
-/** What a name has that some vendor takes in no tool's name becomes `_`. */
+/** Characters that some vendor refuses in a tool's name become `_`. */
 export const toolName = (server: string, tool: string): string => `mcp__${plain(server)}__${plain(tool)}`;
 const plain = (name: string): string => name.replace(/[^A-Za-z0-9_-]/gu, "_");
 

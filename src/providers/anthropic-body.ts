@@ -5,6 +5,7 @@ import { remember } from "../contract/remember.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
 import type { SystemPrompt } from "../contract/state.ts";
 import type { ToolSpec } from "../contract/tool.ts";
+import { sessionContext } from "./lower.ts";
 import { isAdaptiveOnly, resolveAlias } from "./models.ts";
 import { type Repaired, repair } from "./repair.ts";
 import type { Telling } from "./wire.ts";
@@ -122,7 +123,7 @@ const messageText = remember(({ role, content }: Message): { readonly text: stri
 
 const messagesText = (request: ModelRequest, { messages, last }: Repaired, control: CacheControl | null, left: number): string => {
   const marks = control ? marksAt(request, last, messages.length, left) : null;
-  const volatile = request.systemVolatile && `<session-context>\n${request.systemVolatile}\n</session-context>`;
+  const volatile = sessionContext(request);
   const newest = volatile ? messages.findLastIndex(({ role }) => role === "user") : -1;
   const parts: string[] = new Array(messages.length);
   let allowed = left;

@@ -1,5 +1,6 @@
 /** Anthropic's failures as ours: by the error's type, then by the status; the words decide only where the vendor gives no other sign. */
 import { APIError, type ErrorCode } from "../contract/errors.ts";
+import { own } from "../contract/schema.ts";
 import { codeOfStatus, type Failure, type Limit, resetOf, retryAfterOf, wordsOf } from "./failure.ts";
 import { object, parsed, text, textOrNull } from "./json.ts";
 
@@ -43,7 +44,7 @@ export const failureOf = (failure: Failure): APIError => {
 };
 
 const codeOf = (status: number | null, type: string, words: string): ErrorCode => {
-  const code = (Object.hasOwn(TYPES, type) ? TYPES[type] : undefined) ?? codeOfStatus(status);
+  const code = own(TYPES, type) ?? codeOfStatus(status);
   if (code === "exec.api.bad_request" && (status === null || status === 400) && OVERFLOW.some((phrase) => phrase.test(words)))
     return "exec.api.token_limit";
   return code === "exec.api.auth.invalid_key" && /\bexpired\b/i.test(words) ? "exec.api.auth.expired" : code;

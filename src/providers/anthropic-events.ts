@@ -2,7 +2,7 @@
 import { incomplete } from "../contract/collect.ts";
 import type { APIError } from "../contract/errors.ts";
 import type { ContentBlock } from "../contract/message.ts";
-import type { Json, JsonObject } from "../contract/schema.ts";
+import { type Json, type JsonObject, own } from "../contract/schema.ts";
 import { noUsage, type Usage } from "../contract/usage.ts";
 import { sayCall } from "./arguments.ts";
 import { garbled } from "./failure.ts";
@@ -119,7 +119,7 @@ export const streamReader = (reading: Reading): StreamReader => {
       if (!isObject(event)) throw wrong("an event that is no JSON object");
       const type = text(event.type);
       if (type === "error") throw reading.failure(data);
-      const handle = Object.hasOwn(handlers, type) ? handlers[type] : undefined;
+      const handle = own(handlers, type);
       if (handle) handle(event);
       else reading.unknown(type);
     },

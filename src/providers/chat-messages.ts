@@ -12,13 +12,14 @@ import {
 import type { ModelRequest } from "../contract/provider.ts";
 import { remember } from "../contract/remember.ts";
 import type { JsonObject } from "../contract/schema.ts";
+import { sessionContext } from "./lower.ts";
 import { repair } from "./repair.ts";
 
 /** The `messages` of a request, without their brackets. The prompt is the first of them. */
 export const messagesText = (request: ModelRequest, systemRole: "system" | "developer"): string => {
   const prompt = textOf(request.system);
   const { messages } = repair(request.messages.map(spoken));
-  const volatile = request.systemVolatile && `<session-context>\n${request.systemVolatile}\n</session-context>`;
+  const volatile = sessionContext(request);
   const newest = volatile ? messages.findLastIndex(({ role }) => role === "user") : -1;
   const texts = messages.map((message, i) => (i === newest ? written(withText(message, volatile)) : messageText(message)));
   if (/\S/.test(prompt)) texts.unshift(JSON.stringify({ role: systemRole, content: prompt }));

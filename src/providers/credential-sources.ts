@@ -1,6 +1,7 @@
 /** Where credentials come from: code, the environment, a file; a value may be a reference to either of the latter. */
 import { readFileSync } from "node:fs";
 import { ConfigError, type Finding } from "../contract/errors.ts";
+import { finding } from "../contract/findings.ts";
 import { asJson } from "../contract/message.ts";
 import { nearest } from "../contract/nearest.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
@@ -54,7 +55,7 @@ export const resolved = (
     if (found) return found;
     const message =
       "env" in value ? `the environment variable ${value.env} is not set` : `the file ${value.file} cannot be read, or is empty`;
-    findings.push({ severity: "error", code: "credentials.unresolved", path, message });
+    findings.push(finding("credentials.unresolved", path, message));
     return "";
   };
   const entries = Object.entries(inputs).flatMap(([provider, given]) => {
@@ -97,10 +98,10 @@ const MODES = ["auto", "api_key", "oauth", "setup_token"];
  * A document as a credentials file holds it: provider → `{ api_key, auth_token, base_url, default_headers, binary_path, auth_mode, extras }`,
  * where keys, tokens, addresses and headers may be `{ "env": NAME }` or `{ "file": PATH }`. Throws `ConfigError` with all findings.
  */
-export const inputsOf = (document: Json): { readonly [provider: string]: CredentialInput } => {
+const inputsOf = (document: Json): { readonly [provider: string]: CredentialInput } => {
   const findings: Finding[] = [];
   const wrong = (path: string, message: string, suggestion?: string) =>
-    findings.push({ severity: "error", code: "credentials.invalid", path, message, ...(suggestion ? { suggestion } : {}) });
+    findings.push(finding("credentials.invalid", path, message, suggestion));
   const inputs: { [provider: string]: CredentialInput } = {};
   if (!isObject(document)) wrong("", "must be an object: provider → credentials");
   else
@@ -149,7 +150,7 @@ const NEEDS: { readonly [F in keyof CredentialInput]-?: string } = {
 
 /** Reads a credentials file. Throws `ConfigError`; what stands in the file is never in it. */
 export const readInputs = (path: string): { readonly [provider: string]: CredentialInput } => {
-  const failed = (message: string): ConfigError => new ConfigError([{ severity: "error", code: "credentials.unreadable", path, message }]);
+  const failed = (message: string): ConfigError => new ConfigError([finding("credentials.unreadable", path, message)]);
   let source: string;
   try {
     source = readFileSync(path, "utf8");

@@ -1,5 +1,5 @@
 /** What an account can do, as its owner says it: flags over a provider's own capabilities. */
-import type { Finding } from "../contract/errors.ts";
+import { type Finding, finding } from "../contract/findings.ts";
 import { nearest } from "../contract/nearest.ts";
 import type { ClientCapabilities } from "../contract/provider.ts";
 import type { Json } from "../contract/schema.ts";
@@ -31,15 +31,11 @@ export const flagsOf = (
   const findings: Finding[] = [];
   for (const [name, value] of Object.entries(given)) {
     const path = `capabilities.${name}`;
-    if (!isFlag(name))
-      findings.push({
-        ...warning(path, `is no capability that can be set (known: ${FLAGS.join(", ")})`),
-        suggestion: nearest(name, FLAGS),
-      });
+    if (!isFlag(name)) findings.push(warning(path, `is no capability that can be set (known: ${FLAGS.join(", ")})`, nearest(name, FLAGS)));
     else if (typeof value !== "boolean") findings.push(warning(path, "must be true or false"));
     else flags[name] = value;
   }
   return { flags, findings };
 };
 
-const warning = (path: string, message: string): Finding => ({ severity: "warning", code: "capability.unknown", path, message });
+const warning = (path: string, message: string, suggestion?: string): Finding => finding("capability.unknown", path, message, suggestion);

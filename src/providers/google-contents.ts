@@ -10,8 +10,9 @@ import {
 } from "../contract/message.ts";
 import type { ModelRequest } from "../contract/provider.ts";
 import { remember } from "../contract/remember.ts";
-import type { JsonObject } from "../contract/schema.ts";
+import { type JsonObject, own } from "../contract/schema.ts";
 import { kept, partOf, signatureOf } from "./google-kept.ts";
+import { sessionContext } from "./lower.ts";
 import { repair } from "./repair.ts";
 
 /** A message's JSON, but for what depends on the request: the name of the call that a result answers, and a sign in place of a signature. */
@@ -26,7 +27,7 @@ const GO_ON = '{"role":"user","parts":[{"text":"Continue."}]}';
 /** The `contents` of a request, without their brackets. `mustSign`: whether the model refuses calls without a signature. */
 export const contentsText = ({ messages: given, systemVolatile }: ModelRequest, mustSign: boolean): string => {
   const { messages } = repair(given.map(signed));
-  const volatile = systemVolatile && JSON.stringify({ text: `<session-context>\n${systemVolatile}\n</session-context>` });
+  const volatile = systemVolatile && JSON.stringify({ text: sessionContext({ systemVolatile }) });
   const newest = volatile ? messages.findLastIndex(({ role }) => role === "user") : -1;
   const texts = messages.map((message, i) => {
     const text = pieces(message)
@@ -145,6 +146,6 @@ const TYPES: { readonly [ending: string]: string } = {
 /** By the address's ending; the server finds it out where it says nothing. */
 const typeOf = (url: string): { readonly mimeType?: string } => {
   const ending = /\.([a-z0-9]+)(?:[?#]|$)/i.exec(url)?.[1]?.toLowerCase() ?? "";
-  const mimeType = Object.hasOwn(TYPES, ending) ? TYPES[ending] : undefined;
+  const mimeType = own(TYPES, ending);
   return mimeType === undefined ? {} : { mimeType };
 };

@@ -1,6 +1,6 @@
 /** Google's failures as ours: by google.rpc's status and reason, then by the HTTP status; the words decide only where it gives no other sign. */
 import { APIError, type ErrorCode } from "../contract/errors.ts";
-import type { Json, JsonObject } from "../contract/schema.ts";
+import { type Json, type JsonObject, own } from "../contract/schema.ts";
 import { codeOfStatus, type Failure, retryAfterOf, wordsOf } from "./failure.ts";
 import { isObject, list, object, parsed, text } from "./json.ts";
 
@@ -65,9 +65,9 @@ const detail = (error: JsonObject, type: string): JsonObject =>
     .find((one) => text(one["@type"]).endsWith(`google.rpc.${type}`)) ?? {};
 
 const codeOf = (status: number | null, type: string, reason: string, words: string): ErrorCode => {
-  const known = Object.hasOwn(REASONS, reason) ? REASONS[reason] : undefined;
+  const known = own(REASONS, reason);
   // Google has no status of its own for what is too large.
-  const told = status !== 413 && Object.hasOwn(RPC, type) ? RPC[type] : undefined;
+  const told = status === 413 ? undefined : own(RPC, type);
   const code = known ?? told ?? codeOfStatus(status);
   const unsaid = code === "exec.api.bad_request" && (status === null || status === 400);
   if (unsaid && OVERFLOW.some((phrase) => phrase.test(words))) return "exec.api.token_limit";

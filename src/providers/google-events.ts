@@ -2,7 +2,7 @@
 import { incomplete } from "../contract/collect.ts";
 import { APIError, type ErrorCode } from "../contract/errors.ts";
 import type { ContentBlock } from "../contract/message.ts";
-import type { Json, JsonObject } from "../contract/schema.ts";
+import { type Json, type JsonObject, own } from "../contract/schema.ts";
 import { noUsage, type Usage } from "../contract/usage.ts";
 import { sayCall } from "./arguments.ts";
 import { garbled } from "./failure.ts";
@@ -135,19 +135,17 @@ const STOPS: { readonly [reason: string]: string } = {
   IMAGE_PROHIBITED_CONTENT: "content_filter",
   PROHIBITED_CONTENT: "refusal",
 };
-const named = <V>(table: { readonly [name: string]: V }, name: string): V | undefined =>
-  Object.hasOwn(table, name) ? table[name] : undefined;
 
 /** STOP, and any reason that is not known, ends the turn, or asks for the calls that were made. Throws for the model's own failures. */
 const stopReasonOf = ({ reason, message }: Stop, called: boolean, requestId: string | null): string => {
-  const code = named(FAILED, reason);
+  const code = own(FAILED, reason);
   if (code)
     throw new APIError(`google: the model's answer cannot be used (${reason})${message ? `: ${message.slice(0, 500)}` : ""}`, {
       code,
       requestId,
       details: { provider: "google", finish_reason: reason },
     });
-  return named(STOPS, reason) ?? (called ? "tool_use" : "end_turn");
+  return own(STOPS, reason) ?? (called ? "tool_use" : "end_turn");
 };
 
 /** The prompt's count holds what was read from the cache; the answer's does not hold the thoughts. */

@@ -84,7 +84,8 @@ export { CredentialBundle, PREFERENCE, type ProviderCredentials, secretsOf } fro
 export { type FailoverOptions, type FailoverTarget, failover } from "./failover.ts";
 export type { CapabilityFlags } from "./flags.ts";
 export type { GoogleOptions } from "./google.ts";
-export { type LowerTarget, type LowerTelling, lower } from "./lower.ts";
+export { type LowerTelling, lower } from "./lower.ts";
+export type { LowerTarget } from "./lower-message.ts";
 export type { OpenAIOptions } from "./openai.ts";
 export {
   contextWindow,

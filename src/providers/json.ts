@@ -1,7 +1,8 @@
 /** Reading JSON that somebody else wrote: a value of the wrong kind is as good as none. */
-import type { Json, JsonObject } from "../contract/schema.ts";
+import { isObject, type Json, type JsonObject } from "../contract/schema.ts";
 
-export const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
+export { isObject };
+
 export const object = (value: Json | undefined): JsonObject => (isObject(value) ? value : {});
 export const list = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : []);
 export const text = (value: Json | undefined): string => (typeof value === "string" ? value : "");

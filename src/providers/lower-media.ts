@@ -2,6 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import type { CacheControl, DocumentBlock, ImageBlock, MediaSource, TextBlock } from "../contract/message.ts";
 import type { ClientCapabilities } from "../contract/provider.ts";
+import { own } from "../contract/schema.ts";
 import { text } from "./json.ts";
 
 export type Media = ImageBlock | DocumentBlock;
@@ -29,8 +30,7 @@ const FILES: { readonly [vendor: string]: RegExp } = {
   openai: /^(?:file|assistant)-/,
 };
 
-const takesKind = (vendor: string, kind: keyof Kinds, mediaType: string): boolean =>
-  (Object.hasOwn(KINDS, vendor) ? KINDS[vendor] : undefined)?.[kind].test(mediaType) ?? true;
+const takesKind = (vendor: string, kind: keyof Kinds, mediaType: string): boolean => own(KINDS, vendor)?.[kind].test(mediaType) ?? true;
 
 const takesFile = (vendor: string, id: string): boolean => {
   const owner = Object.keys(FILES).find((one) => FILES[one]?.test(id));

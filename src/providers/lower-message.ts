@@ -1,7 +1,7 @@
 /** One message as another vendor takes it. What it says stays; what only its own vendor understands goes. */
 import { type ContentBlock, type Message, type ToolResultBlock, type ToolUseBlock, textOf } from "../contract/message.ts";
 import type { ClientCapabilities } from "../contract/provider.ts";
-import type { JsonObject } from "../contract/schema.ts";
+import { type JsonObject, own } from "../contract/schema.ts";
 import { signatureOf } from "./google-kept.ts";
 import { object } from "./json.ts";
 import { type Media, placeholder, said, takes, titleOf, withTrueType, wordsIn } from "./lower-media.ts";
@@ -124,7 +124,7 @@ const lowerCall = (block: ToolUseBlock, { vendor, capabilities, lose }: Lowering
     lose("messages.tool_use");
     return said(callInWords(block), block);
   }
-  const rule = Object.hasOwn(NAMES, vendor) ? NAMES[vendor] : undefined;
+  const rule = own(NAMES, vendor);
   if (!rule || rule.legal.test(block.name)) return block;
   return { ...block, name: block.name.replaceAll(rule.foreign, "_").slice(0, rule.longest) || "unknown" };
 };

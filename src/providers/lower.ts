@@ -6,7 +6,9 @@ import type { Json } from "../contract/schema.ts";
 import { type Loss, type Lowered, type LowerTarget, lowerMessage } from "./lower-message.ts";
 import type { Telling } from "./wire.ts";
 
-export type { LowerTarget } from "./lower-message.ts";
+/** The volatile part of the prompt, as it stands beside the newest user message. Empty for none. */
+export const sessionContext = ({ systemVolatile }: Pick<ModelRequest, "systemVolatile">): string =>
+  systemVolatile && `<session-context>\n${systemVolatile}\n</session-context>`;
 
 /** `refused`: fields that this model was found not to take, whatever the capabilities say. */
 export type LowerTelling = Pick<Telling, "dropped" | "unsupported"> & Partial<Pick<Telling, "refused">>;

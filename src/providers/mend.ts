@@ -1,5 +1,5 @@
 /** Reads what a model meant to be JSON. Linear in the text, and never throws. */
-import type { Json } from "../contract/schema.ts";
+import { type Json, own } from "../contract/schema.ts";
 import { parsed } from "./json.ts";
 
 /** Values within values. */
@@ -39,7 +39,7 @@ const reading = (source: string, from: number): Json | undefined => {
     const number = step(/-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/y);
     if (number !== undefined) return Number(number);
     const word = step(/[A-Za-z]+/y) ?? "";
-    return Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;
+    return own(WORDS, word);
   };
   const quoted = (quote: string): string | undefined => {
     let text = "";

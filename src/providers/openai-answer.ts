@@ -1,6 +1,6 @@
 /** The items of a Responses answer as our events, whether they came in pieces or whole. */
 import { incomplete } from "../contract/collect.ts";
-import type { Json, JsonObject } from "../contract/schema.ts";
+import { type Json, type JsonObject, own } from "../contract/schema.ts";
 import { noUsage, type Usage } from "../contract/usage.ts";
 import { sayCall } from "./arguments.ts";
 import { garbled } from "./failure.ts";
@@ -159,7 +159,7 @@ const UNTOLD = { code: "server_error", message: "the model failed and does not s
 const CUT: { readonly [reason: string]: string } = { max_output_tokens: "max_tokens", content_filter: "content_filter" };
 /** An answer that was cut short for a reason that is not known is told of as one that had no tokens left. */
 const cutShort = (reason: string, { unknown }: Reading): string => {
-  const known = Object.hasOwn(CUT, reason) ? CUT[reason] : undefined;
+  const known = own(CUT, reason);
   if (known === undefined) unknown(`incomplete: ${reason}`);
   return known ?? "max_tokens";
 };

@@ -1,5 +1,5 @@
 /** The Responses API's answers as our events. A stream that contradicts itself is an error; what is merely new is kept or reported. */
-import type { Json, JsonObject } from "../contract/schema.ts";
+import { type Json, type JsonObject, own } from "../contract/schema.ts";
 import { garbled } from "./failure.ts";
 import { isObject, object, parsed, text } from "./json.ts";
 import { answerReader, at } from "./openai-answer.ts";
@@ -59,7 +59,7 @@ export const streamReader = (reading: Reading): StreamReader => {
       if (!isObject(event)) throw garbled("an event that is no JSON object", reading);
       const type = text(event.type);
       if (type === "error" || (!type && event.error)) throw reading.failure(data);
-      const handle = Object.hasOwn(handlers, type) ? handlers[type] : undefined;
+      const handle = own(handlers, type);
       if (handle) handle(event);
       else if (!SILENT.has(type)) reading.unknown(type);
     },

@@ -3,6 +3,7 @@ import { type ContentBlock, type MediaSource, type Message, type ToolResultBlock
 import type { ModelRequest } from "../contract/provider.ts";
 import { remember } from "../contract/remember.ts";
 import type { Json, JsonObject } from "../contract/schema.ts";
+import { sessionContext } from "./lower.ts";
 import { itemOf, phaseOf } from "./openai-kept.ts";
 import { repair } from "./repair.ts";
 
@@ -11,7 +12,7 @@ export const inputText = ({ messages: given, systemVolatile }: ModelRequest, rea
   const { messages } = repair(given);
   const texts = messages.map(reasoning ? withReasoning : without);
   if (systemVolatile) {
-    const content = `<session-context>\n${systemVolatile}\n</session-context>`;
+    const content = sessionContext({ systemVolatile });
     texts.splice(messages.findLastIndex(({ role }) => role === "user") + 1, 0, JSON.stringify({ role: "user", content }));
   }
   return texts.filter(Boolean).join(",");

@@ -1,5 +1,6 @@
 /** What is known of OpenAI's models by their names: whether they reason, how little they can, and how many tokens they take. */
 import type { ModelInfo, Thinking } from "../contract/provider.ts";
+import { own } from "../contract/schema.ts";
 
 /** Without what is around it: a gateway's path, the mark and the owner of a tuned model. */
 const nameOf = (model: string): string => model.slice(model.lastIndexOf("/") + 1).replace(/^ft:([^:]*).*$/, "$1");
@@ -80,6 +81,6 @@ const SIZES: { readonly [model: string]: Size } = {
 /** By the exact name, dated or not; that of a similar one is no answer. */
 export const infoOf = (id: string): ModelInfo => {
   const name = undated(nameOf(id));
-  const [contextWindow, maxOutput] = (Object.hasOwn(SIZES, name) ? SIZES[name] : undefined) ?? [null, null];
+  const [contextWindow, maxOutput] = own(SIZES, name) ?? [null, null];
   return { id, contextWindow, maxOutput };
 };

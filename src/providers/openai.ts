@@ -25,7 +25,7 @@ const NAME = "openai";
 
 /**
  * The key is `apiKey` (or `authToken`); the address `baseUrl`, with `/v1`. Without a key the first request throws `exec.api.no_client`.
- * Rejects with `exec.api.bad_request` for an `api` that there is none of.
+ * Rejects with `exec.api.bad_request` for an `api` that does not exist.
  */
 export const openai = async (options: OpenAIOptions = {}): Promise<Provider> => {
   const wire = await wireOf(options);

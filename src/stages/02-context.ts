@@ -2,7 +2,7 @@
 
 import { billed } from "../contract/bill.ts";
 import { purseOf } from "../contract/budget.ts";
-import { asError } from "../contract/errors.ts";
+import { messageOf } from "../contract/errors.ts";
 import type { Message } from "../contract/message.ts";
 import { fields, flag, int, number, oneOf, text } from "../contract/schema.ts";
 import { Broken, defineStage, type Patch, type StageContext } from "../contract/stage.ts";
@@ -11,9 +11,10 @@ import { one } from "../contract/strategy.ts";
 import { type Compacted, compactors } from "./02-context/compactors.ts";
 import { queryOf, type Say } from "./02-context/cut.ts";
 import { prune } from "./02-context/prune.ts";
-import { remembered, retrievers, within } from "./02-context/recall.ts";
+import { remembered, retrievers } from "./02-context/recall.ts";
 import { replays } from "./02-context/replay.ts";
 import { strategies } from "./02-context/strategies.ts";
+import { within } from "./deadline.ts";
 
 /** A request that fills more of the window than this is compacted. */
 const FULL = 0.8;
@@ -182,8 +183,9 @@ const recall = async (
 ): Promise<Write> => {
   if (!retriever) return {};
   const query = queryOf(state.messages);
+  const retrieve = async (signal: AbortSignal) => retriever(query, newState(state), { ...call, signal });
   const chunks = await call.step("context.retrieve", (signal) =>
-    within(retrieval_timeout_s, services.clock, signal, async (limited) => retriever(query, newState(state), { ...call, signal: limited })),
+    retrieval_timeout_s === 0 ? retrieve(signal) : within(retrieval_timeout_s * 1000, services.clock, signal, retrieve),
   );
   if (chunks) return remembered(chunks, state.memoryRefs);
   emit("context.retrieval_timeout", { timeout_s: retrieval_timeout_s });
@@ -240,7 +242,7 @@ const compact = async (state: Read, ctx: Context): Promise<Compacted> => {
   } catch (error) {
     signal.throwIfAborted();
     services.log.warn(`The compactor "${chosen.compactor}" failed.`, error);
-    emit("context.compaction_failed", { compactor: chosen.compactor, trigger: "proactive", error: asError(error).message });
+    emit("context.compaction_failed", { compactor: chosen.compactor, trigger: "proactive", error: messageOf(error) });
     return { messages: state.messages };
   }
 };

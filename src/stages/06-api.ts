@@ -1,5 +1,5 @@
 /** Stage 6: asks the model, with retries, and appends its answer. */
-import { APIError, asError, GenyExecutorError } from "../contract/errors.ts";
+import { APIError, GenyExecutorError, messageOf } from "../contract/errors.ts";
 import type { Interrupted } from "../contract/interrupted.ts";
 import { lengthOf, textOf, toolUses } from "../contract/message.ts";
 import type { Failover, ModelRequest, ModelResponse, Provider } from "../contract/provider.ts";
@@ -154,7 +154,7 @@ const route = (choose: () => string | undefined, router: string, call: Call): st
   try {
     return choose();
   } catch (error) {
-    call.emit("api.router.error", { router, error: asError(error).message });
+    call.emit("api.router.error", { router, error: messageOf(error) });
     return undefined;
   }
 };
@@ -163,8 +163,7 @@ const connect = async (open: () => Provider | Promise<Provider>, name: string, c
   try {
     return await open();
   } catch (error) {
-    const typed =
-      error instanceof GenyExecutorError ? error : new APIError(asError(error).message, { code: "exec.api.no_client", cause: error });
+    const typed = error instanceof GenyExecutorError ? error : new APIError(messageOf(error), { code: "exec.api.no_client", cause: error });
     throw tell(typed, name, call);
   }
 };

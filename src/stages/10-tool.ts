@@ -5,10 +5,9 @@ import { Broken, defineStage } from "../contract/stage.ts";
 import { one } from "../contract/strategy.ts";
 import type { ToolOutcome } from "../contract/tool.ts";
 import { both } from "../contract/tool-guard.ts";
-import { notFinished, notRun } from "./10-tool/answers.ts";
 import { executors } from "./10-tool/executors.ts";
 import { routers } from "./10-tool/routers.ts";
-import { makeCall, reasonAgainst, toolCallEvents } from "./tool-call.ts";
+import { makeCall, reasonAgainst, toolCallEvents, unmade } from "./tool-call.ts";
 
 export const tool = defineStage({
   name: "tool",
@@ -37,8 +36,8 @@ export const tool = defineStage({
     "shared",
   ],
   slots: {
-    executor: one({ about: "In which order, and how many at a time", verb: "runs tools by", default: "sequential", strategies: executors }),
-    router: one({ about: "Who finds and runs a call's tool", verb: "finds tools by", default: "registry", strategies: routers }),
+    executor: one({ about: "in which order, and how many at a time", verb: "runs tools by", default: "sequential", strategies: executors }),
+    router: one({ about: "who finds and runs a call's tool", verb: "finds tools by", default: "registry", strategies: routers }),
   },
   events: {
     "tool.execute_start": fields({ count: int({ about: "calls" }), tools: list(text({ about: "a name" }), { about: "their tools" }) }),
@@ -108,3 +107,11 @@ export const tool = defineStage({
     return answered(notFinished(false));
   },
 });
+
+/** In the last pass of a turn nobody would read the results. */
+const notRun = (id: string): ToolOutcome => unmade(id, "not run: step limit reached");
+
+const notFinished =
+  (aborted: boolean) =>
+  (id: string): ToolOutcome =>
+    unmade(id, aborted ? "Not finished: the turn was stopped." : "Not finished: the turn failed.");

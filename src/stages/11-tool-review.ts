@@ -1,13 +1,14 @@
 /** Stage 11: looks over the tool calls of this pass, and flags what a person or a later stage should see. */
+import { messageOf } from "../contract/errors.ts";
 import { fields, int, list, object, oneOf, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
-import type { PendingToolCall, ReviewFlag, State } from "../contract/state.ts";
+import { type PendingToolCall, type ReviewFlag, type State, unread } from "../contract/state.ts";
 import { many } from "../contract/strategy.ts";
 import { reviewers } from "./11-tool-review/reviewers.ts";
 
 type Seen = Pick<State, "pendingToolCalls" | "executedToolCalls" | "toolResults" | "toolIteration" | "iteration">;
 /** Results that an earlier pass left are not reviewed again. */
-const resultsOf = (state: Seen) => (state.toolIteration === state.iteration ? state.toolResults : []);
+const resultsOf = (state: Seen) => (unread(state) ? state.toolResults : []);
 /** The calls that ran; where no stage ran them, those that wait. */
 const callsOf = (state: Seen): readonly PendingToolCall[] => (resultsOf(state).length ? state.executedToolCalls : state.pendingToolCalls);
 
@@ -61,7 +62,7 @@ export const toolReview = defineStage({
         }
       } catch (error) {
         call.signal.throwIfAborted();
-        emit("tool_review.reviewer_error", { reviewer, error: error instanceof Error ? error.message : String(error) });
+        emit("tool_review.reviewer_error", { reviewer, error: messageOf(error) });
       }
     }
     emit("tool_review.completed", {

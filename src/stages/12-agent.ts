@@ -3,7 +3,7 @@ import type { Spent } from "../contract/bill.ts";
 import type { Message } from "../contract/message.ts";
 import { fields, flag, int, text } from "../contract/schema.ts";
 import { Broken, defineStage } from "../contract/stage.ts";
-import { STATE, type State, type StateKey } from "../contract/state.ts";
+import { STATE_KEYS, type State } from "../contract/state.ts";
 import { one } from "../contract/strategy.ts";
 import { type Orchestration, orchestrators, paid } from "./12-agent/orchestrators.ts";
 import { requestsOf, summary } from "./12-agent/requests.ts";
@@ -17,7 +17,7 @@ export const agent = defineStage({
     result_chars: int({ about: "characters of an agent's answer that the model reads", min: 1, default: 4000 }),
   }),
   // The host's agent may look at anything.
-  reads: Object.keys(STATE) as StateKey[],
+  reads: STATE_KEYS,
   writes: [
     "messages",
     "agentResults",

@@ -1,4 +1,5 @@
 /** Stage 13: takes up the tasks that this turn queued, and shows all tasks of the session by their status. */
+import { messageOf } from "../contract/errors.ts";
 import { fields, int, number, record, text } from "../contract/schema.ts";
 import { Broken, defineStage, type Patch, type StageContext } from "../contract/stage.ts";
 import type { State } from "../contract/state.ts";
@@ -81,7 +82,7 @@ const worked = async (known: readonly TaskRecord[], fresh: readonly TaskRecord[]
     await policy(fresh, update, call);
   } catch (error) {
     if (call.signal.aborted) throw new Broken(error, patched(await keep()));
-    emit("task_registry.policy_error", { policy: ctx.chosen.policy, error: error instanceof Error ? error.message : String(error) });
+    emit("task_registry.policy_error", { policy: ctx.chosen.policy, error: messageOf(error) });
   }
   return synced(await keep(), fresh, ctx);
 };

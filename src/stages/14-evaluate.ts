@@ -2,9 +2,9 @@
 import type { Message } from "../contract/message.ts";
 import { fields, flag, json, number, oneOf, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
-import { STATE, type State, type StateKey } from "../contract/state.ts";
+import { STATE_KEYS, type State, unread } from "../contract/state.ts";
 import { after, one } from "../contract/strategy.ts";
-import { DECISIONS, type Evaluation, loopDecisionOf, unread } from "./14-evaluate/evaluation.ts";
+import { DECISIONS, type Evaluation, loopDecisionOf } from "./14-evaluate/evaluation.ts";
 import { scorers } from "./14-evaluate/scorers.ts";
 import { strategies } from "./14-evaluate/strategies.ts";
 
@@ -14,7 +14,7 @@ export const evaluate = defineStage({
   category: "decision",
   config: fields({}),
   // A host's criterion may look at anything.
-  reads: Object.keys(STATE) as StateKey[],
+  reads: STATE_KEYS,
   writes: ["evaluationScore", "evaluationFeedback", "loopDecision", "maxIterations", "taskClass", "messages", "toolIteration"],
   slots: {
     strategy: one({ about: "how it is judged", verb: "judges by", default: "signal_based", strategies }),

@@ -1,11 +1,16 @@
 /** Stage 15: where a tool or a stage asked for a person's decision, the turn waits for it here. */
 import { fields } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
-import { one } from "../contract/strategy.ts";
+import { defineStrategy, one } from "../contract/strategy.ts";
 import { asRequest } from "./15-hitl/request.ts";
-import { requesters } from "./15-hitl/requesters.ts";
 import { timeouts } from "./15-hitl/timeouts.ts";
 import { decide, decisionEvents, remembered } from "./decision.ts";
+import { persons, type Requester } from "./requesters.ts";
+
+const approveAll = defineStrategy<Requester>()({ about: "Approves everything.", config: fields({}), create: () => async () => "approve" });
+
+// Without the host's part `callback` gives no decision: to fall back to "null", which approves, would open what was to be guarded.
+const requesters = { null: approveAll, ...persons };
 
 export const hitl = defineStage({
   name: "hitl",

@@ -1,9 +1,9 @@
 /** Stage 16: says whether the turn goes on, keeps its limits, and tells the model when it should come to an end. */
 import { fields, flag, int, list, oneOf, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
-import { STATE, type State, type StateKey } from "../contract/state.ts";
+import { STATE_KEYS, type State, unread } from "../contract/state.ts";
 import { one } from "../contract/strategy.ts";
-import { controllers, unread, type Verdict } from "./16-loop/controllers.ts";
+import { controllers, type Verdict } from "./16-loop/controllers.ts";
 import { limit, passLeft } from "./16-loop/limits.ts";
 import { told } from "./16-loop/notes.ts";
 import { track } from "./16-loop/repeats.ts";
@@ -44,7 +44,7 @@ export const loop = defineStage({
     }),
   }),
   // A host's controller may look at anything.
-  reads: Object.keys(STATE) as StateKey[],
+  reads: STATE_KEYS,
   writes: ["loopDecision", "completionSignal", "toolResults", "toolIteration", "messages", "loopNotes", "failedCalls", "startedAt"],
   slots: {
     controller: one({ about: "whether the turn goes on", verb: "goes on by", default: "standard", strategies: controllers }),

@@ -1,7 +1,7 @@
 /** Hands the turn's text to whoever shows, speaks or acts it. */
 import { fields, flag, int, json, list, number, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
-import { STATE, type StateKey } from "../contract/state.ts";
+import { STATE_KEYS } from "../contract/state.ts";
 import { many } from "../contract/strategy.ts";
 import { runChain } from "./17-emit/chain.ts";
 import { emitters } from "./17-emit/emitters.ts";
@@ -16,9 +16,9 @@ export const emit = defineStage({
   category: "egress",
   config: fields({}),
   // An emitter may look at anything.
-  reads: Object.keys(STATE) as StateKey[],
+  reads: STATE_KEYS,
   writes: ["lastEmotion", "emitTimeouts"],
-  slots: { emitters: many({ about: "Who gets the text, in order.", default: [], strategies: emitters }) },
+  slots: { emitters: many({ about: "who gets the text, in order", default: [], strategies: emitters }) },
   events: {
     "emit.start": fields({ emitter_count: int({ about: "emitters in the chain" }), channels: names("their names") }),
     "emit.complete": fields({

@@ -19,8 +19,8 @@ export const memory = defineStage({
   reads: ["sessionId", "messages", "iteration", "pendingInsights", "insights"],
   writes: ["needsReflection", "pendingInsights", "insights"],
   slots: {
-    strategy: one({ about: "What is done with the turn.", verb: "remembers by", default: "append_only", strategies }),
-    persistence: one({ about: "Where the history is written.", verb: "writes the history by", default: "null", strategies: persistence }),
+    strategy: one({ about: "what is done with the turn", verb: "remembers by", default: "append_only", strategies }),
+    persistence: one({ about: "where the history is written", verb: "writes the history by", default: "null", strategies: persistence }),
   },
   events: {
     "memory.reflection_queued": fields({ message_count: total, iteration }),

@@ -1,4 +1,5 @@
 /** Puts the turn into a few lines and grades them. */
+import { messageOf } from "../contract/errors.ts";
 import { lengthOf } from "../contract/message.ts";
 import { fields, int, list, oneOf, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
@@ -15,7 +16,6 @@ const error = text({ about: "the message" });
 const texts = (about: string) => list(text({ about: "one" }), { about });
 const turn_id = text({ about: "session and turn" });
 const importance = text({ about: "low, medium, high or critical" });
-const messageOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown));
 
 export const summarize = defineStage({
   name: "summarize",
@@ -31,8 +31,8 @@ export const summarize = defineStage({
   reads: ["sessionId", "turn", "messages", "loopDecision", "toolReviewFlags", "summaryHistory", "metadata"],
   writes: ["turnSummary", "summaryHistory"],
   slots: {
-    summarizer: one({ about: "Makes the summary.", verb: "summarizes by", default: "no_summary", strategies: summarizers }),
-    importance: one({ about: "Grades it.", verb: "grades by", default: "fixed", strategies: importances }),
+    summarizer: one({ about: "makes the summary", verb: "summarizes by", default: "no_summary", strategies: summarizers }),
+    importance: one({ about: "grades it", verb: "grades by", default: "fixed", strategies: importances }),
   },
   events: {
     "summary.written": fields({

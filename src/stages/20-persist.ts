@@ -1,7 +1,8 @@
 /** Writes the state as a checkpoint from which the session can go on. */
+import { messageOf } from "../contract/errors.ts";
 import { fields, int, text } from "../contract/schema.ts";
 import { defineStage } from "../contract/stage.ts";
-import { STATE, type StateKey } from "../contract/state.ts";
+import { STATE_KEYS } from "../contract/state.ts";
 import { one } from "../contract/strategy.ts";
 import { payloadOf } from "./20-persist/checkpoint.ts";
 import { frequencies, persisters } from "./20-persist/strategies.ts";
@@ -18,11 +19,11 @@ export const persist = defineStage({
   category: "finalize",
   config: fields({}),
   // A checkpoint is the state.
-  reads: Object.keys(STATE) as StateKey[],
+  reads: STATE_KEYS,
   writes: ["lastCheckpoint", "checkpointHistory"],
   slots: {
-    persister: one({ about: "Where checkpoints go.", verb: "saves by", default: "no_persist", strategies: persisters }),
-    frequency: one({ about: "When one is due.", verb: "times checkpoints by", default: "every_turn", strategies: frequencies }),
+    persister: one({ about: "where checkpoints go", verb: "saves by", default: "no_persist", strategies: persisters }),
+    frequency: one({ about: "when one is due", verb: "times checkpoints by", default: "every_turn", strategies: frequencies }),
   },
   events: {
     "checkpoint.written": fields({
@@ -49,7 +50,7 @@ export const persist = defineStage({
     try {
       await slots.persister({ ...entry, payload: payloadOf(state) }, call);
     } catch (error) {
-      emit("checkpoint.persister_error", { persister: chosen.persister, error: error instanceof Error ? error.message : String(error) });
+      emit("checkpoint.persister_error", { persister: chosen.persister, error: messageOf(error) });
       return {};
     }
     emit("checkpoint.written", { checkpoint_id, session_id, iteration, persister: chosen.persister });

@@ -18,7 +18,7 @@ export const yieldStage = defineStage({
   config: fields({}),
   reads: ["finalText", "model", "passes", "totalCostUsd", "tokenUsage", "completionSignal", "completionDetail", "thinkingHistory"],
   writes: ["finalOutput"],
-  slots: { formatter: one({ about: "The form of the output.", verb: "formats by", default: "default", strategies: formatters }) },
+  slots: { formatter: one({ about: "the form of the output", verb: "formats by", default: "default", strategies: formatters }) },
   events: { "yield.complete": summary, "yield.summary": summary },
   required: true,
   brokenTurn: "run",

@@ -1,4 +1,5 @@
 /** A person's decision, in whichever stage it is asked for: the question is told, then the answer, or why there is none. */
+import { messageOf } from "../contract/errors.ts";
 import type { HitlDecision, HitlRequest } from "../contract/host.ts";
 import { fields, type JsonObject, number, object, oneOf, text } from "../contract/schema.ts";
 import type { Clock } from "../contract/services.ts";
@@ -85,7 +86,7 @@ const ask = async (request: HitlRequest, { requester, timeout, clock, call }: As
     return answer ?? { late: true };
   } catch (error) {
     signal.throwIfAborted();
-    return { error: error instanceof Error ? error.message : String(error) };
+    return { error: messageOf(error) };
   }
 };
 

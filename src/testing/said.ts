@@ -30,7 +30,7 @@ export function blocksOfTurn(turn: Turn, callId: () => string): readonly Said[] 
 }
 
 /** About four characters a token, and never nothing. */
-export const estimateTokens = (characters: number): number => Math.max(1, Math.ceil(characters / 4));
+const estimateTokens = (characters: number): number => Math.max(1, Math.ceil(characters / 4));
 
 /** A turn's usage with everything filled in that was left out. */
 export function usageOfTurn(turn: Turn, asked: Asked, said: readonly Said[]): Required<TurnUsage> {

@@ -1,7 +1,7 @@
 /** Everything between a model's call and its result: find, validate, authorize, run, render, keep what is large. */
 
 import { ToolExecutionError } from "../contract/errors.ts";
-import { nearest } from "../contract/nearest.ts";
+import { didYouMean, nearest } from "../contract/nearest.ts";
 import type { Clock, Dispatcher, Logger, Tools } from "../contract/services.ts";
 import type { PendingToolCall, State } from "../contract/state.ts";
 import { after, type Call } from "../contract/strategy.ts";
@@ -128,11 +128,7 @@ const unknown = (name: string, tools: Tools): ToolResult => {
     .specs()
     .map((spec) => spec.name)
     .sort();
-  const near = nearest(name, known);
-  return failure("unknown_tool", `No tool is named "${name}".${near ? ` Did you mean "${near}"?` : ""}`, {
-    tool_name: name,
-    known_tools: known,
-  });
+  return failure("unknown_tool", `No tool is named "${name}".${didYouMean(nearest(name, known))}`, { tool_name: name, known_tools: known });
 };
 
 const invalid = (name: string, reason: string, path: string): ToolResult =>

@@ -1,5 +1,5 @@
 /** The identity of an effect: the same for every attempt at one call of one turn. */
-import type { Json, JsonObject } from "../contract/schema.ts";
+import { canonical, type JsonObject } from "../contract/schema.ts";
 
 export interface Identity {
   readonly sessionId: string;
@@ -13,12 +13,3 @@ export interface Identity {
 /** SHA-256 in hex. The order of keys in the input does not matter. */
 export const idempotencyKey = ({ sessionId, turn, ordinal, name, input }: Identity): string =>
   process.getBuiltinModule("node:crypto").hash("sha256", canonical([sessionId, turn, ordinal, name, input]), "hex");
-
-const canonical = (value: Json): string => {
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  return `{${Object.entries(value)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`)
-    .join(",")}}`;
-};

@@ -1,5 +1,6 @@
 /** The tools of a pipeline, by name. */
 import { ConfigError } from "../contract/errors.ts";
+import { finding } from "../contract/findings.ts";
 import type { JsonObject } from "../contract/schema.ts";
 import type { Logger, Tools } from "../contract/services.ts";
 import type { Tool, ToolSpec } from "../contract/tool.ts";
@@ -82,4 +83,4 @@ const schemaOf = (tool: Tool): JsonObject => {
   return schema;
 };
 
-const refused = (path: string, message: string) => new ConfigError([{ severity: "error", code: "tools.invalid", path, message }]);
+const refused = (path: string, message: string) => new ConfigError([finding("tools.invalid", path, message)]);

@@ -1,7 +1,7 @@
 /** What the model, the state and the disk get of a tool's result. */
 import { asError, type ErrorCode, ToolExecutionError } from "../contract/errors.ts";
 import { asJson, type ContentBlock } from "../contract/message.ts";
-import type { Json, JsonObject } from "../contract/schema.ts";
+import { isObject, type Json, type JsonObject } from "../contract/schema.ts";
 import { STATE } from "../contract/state.ts";
 import type { ToolResult } from "../contract/tool.ts";
 
@@ -78,8 +78,6 @@ const errorHead = (value: Json): string | undefined => {
     : undefined;
 };
 
-const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
-
 /** Cuts a text to `limit` characters: 40 % from its head and 60 % from its tail, where errors stand, and a line that says what is gone. */
 export const cut = (text: string, limit: number): string => {
   if (text.length <= limit) return text;
@@ -90,7 +88,7 @@ export const cut = (text: string, limit: number): string => {
 const OURS = new Set(Object.values(STATE as { [key: string]: { wire?: string } }).map((key) => key.wire));
 
 /** The shared keys that a tool may set: under four prefixes, and none that is the harness's own. */
-export const mayMutate = (key: string): boolean => /^(executor|memory|geny|plugin)\./.test(key) && !OURS.has(`shared.${key}`);
+const mayMutate = (key: string): boolean => /^(executor|memory|geny|plugin)\./.test(key) && !OURS.has(`shared.${key}`);
 
 export const allowedMutations = (given: JsonObject, refused: (keys: readonly string[]) => void): JsonObject => {
   const keys = Object.keys(given);

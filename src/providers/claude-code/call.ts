@@ -1,4 +1,5 @@
 /** One call: one process, from its command line to its end. */
+import { orAbort } from "../../contract/abort.ts";
 import { APIError } from "../../contract/errors.ts";
 import type { ModelEvent, ModelRequest, SessionTools } from "../../contract/provider.ts";
 import type { JsonObject } from "../../contract/schema.ts";
@@ -98,7 +99,7 @@ const budgetOf = ({ extras, budgetUsd }: Setup, before: number): number | null =
   budgetUsd === undefined ? extras.max_budget_usd : Math.min(extras.max_budget_usd ?? Number.POSITIVE_INFINITY, before + budgetUsd);
 
 const channelOf = async (setup: Setup, tools: SessionTools, limit: Limit, signal: AbortSignal): Promise<Channel> => {
-  const version = await unlessStopped(setup.version(), signal);
+  const version = await orAbort(setup.version(), signal);
   const patient: SessionTools = {
     specs: tools.specs,
     call: (asked, signal) => tools.call(asked, signal),
@@ -188,18 +189,10 @@ async function* conclude({ running, reader, signal, secrets }: Reading, turn: Tu
   }
   const error = outcome?.trouble
     ? failureOf(outcome.trouble)
-    : exitFailure(await unlessStopped(running.exit, signal), redacted(running.stderr(), secrets) || reader.stray, reader.heard);
+    : exitFailure(await orAbort(running.exit, signal), redacted(running.stderr(), secrets) || reader.stray, reader.heard);
   if (/no conversation found/i.test(error.message)) turn?.lost();
   throw error;
 }
-
-const unlessStopped = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
-  new Promise((ok, no) => {
-    const onStop = () => no(signal.reason);
-    if (signal.aborted) return onStop();
-    signal.addEventListener("abort", onStop, { once: true });
-    promise.then(ok, no).finally(() => signal.removeEventListener("abort", onStop));
-  });
 
 const late = (ms: number): APIError =>
   new APIError(`claude_code_cli: the call took longer than ${ms / 1000} s. Raise extras.timeout_s, or ask for less.`, {

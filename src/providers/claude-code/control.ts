@@ -1,5 +1,5 @@
 /** The CLI's control protocol, over its own output and input: it asks for the session's tools and for permission. Every question is answered. */
-import { APIError } from "../../contract/errors.ts";
+import { APIError, messageOf } from "../../contract/errors.ts";
 import type { SessionTools } from "../../contract/provider.ts";
 import type { JsonObject } from "../../contract/schema.ts";
 import { object, text } from "../json.ts";
@@ -58,7 +58,7 @@ export const controlOf = ({ tools, server, own, send, signal }: ControlOptions):
     try {
       response = { subtype: "success", request_id, response: await answer(request, AbortSignal.any([signal, stop.signal])) };
     } catch (error) {
-      response = { subtype: "error", request_id, error: error instanceof Error ? error.message : String(error) };
+      response = { subtype: "error", request_id, error: messageOf(error) };
     }
     open.delete(request_id);
     if (!signal.aborted) send(lineOf({ type: "control_response", response }));

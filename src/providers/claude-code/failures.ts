@@ -1,5 +1,6 @@
 /** The CLI's failures as ours: by what it says of itself in its lines, then by its words, then by its exit. */
 import { APIError, type ErrorCategory, type ErrorCode } from "../../contract/errors.ts";
+import { own } from "../../contract/schema.ts";
 import { notFound } from "./binary.ts";
 import type { Exit } from "./process.ts";
 
@@ -95,7 +96,7 @@ const codeOf = ({ kind = "", status = null, words, ended = [] }: Trouble): Error
   if (status === null && CONNECTION.test(words)) return "exec.api.network";
   if (status === null && GARBLED.test(words)) return "exec.api.network";
   if (status === null && UNFINISHED.test(words)) return "exec.api.stream_incomplete";
-  const known = (Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined) ?? byStatus(status);
+  const known = own(KINDS, kind) ?? byStatus(status);
   const said = WORDS.find(([phrase]) => phrase.test(words))?.[1];
   return known === "exec.api.bad_request" && said === "exec.api.token_limit" ? said : (known ?? said ?? "exec.cli.exited");
 };

@@ -1,6 +1,7 @@
 /** A lowered history as the one user message that the CLI takes. */
 import { blocksOf, type ContentBlock, type Message, textOf } from "../../contract/message.ts";
 import type { Json, JsonObject } from "../../contract/schema.ts";
+import { sessionContext } from "../lower.ts";
 import { callInWords, resultInWords } from "../lower-message.ts";
 
 interface Conversation {
@@ -15,7 +16,7 @@ interface Conversation {
 export const promptOf = ({ messages, systemVolatile }: Conversation): Json => {
   const only = messages.length === 1 ? messages[0] : undefined;
   const parts = only?.role === "user" && blocksOf(only).every(isPlain) ? asItIs(only) : asText(messages);
-  const context = systemVolatile && `<session-context>\n${systemVolatile}\n</session-context>`;
+  const context = sessionContext({ systemVolatile });
   if (typeof parts === "string") return [parts, context].filter(Boolean).join("\n\n") || null;
   return [...parts, ...(context ? [{ type: "text", text: context }] : [])];
 };

@@ -1,12 +1,13 @@
 /** What a host may set beside the credentials: the `extras` of `claude_code_cli`, under the names of the manifest's world. */
 import { APIError, type Finding } from "../../contract/errors.ts";
+import { didYouMean } from "../../contract/nearest.ts";
 import { check, type Fields, fields, flag, json, list, number, type Output, object, oneOf, record, text } from "../../contract/schema.ts";
 import type { ProviderCredentials } from "../credentials.ts";
 import { text as textIn } from "../json.ts";
 
 const MODES = ["acceptEdits", "auto", "bypassPermissions", "default", "dontAsk", "manual", "plan"] as const;
 
-export const extrasFields = fields({
+const extrasFields = fields({
   bare_mode: flag({ about: "no hooks, plugins, memory files or keychain; acts only when a key is given", default: true }),
   workspace_dir: text({ about: "folder that the CLI works in; null: the process's own", default: null }),
   workspace_root: text({ about: "another name of workspace_dir", default: null }),
@@ -48,7 +49,7 @@ export const checkedExtras = <F extends Fields>(
       suggestion,
     }),
   );
-  const told = findings.map((f) => `${f.path} ${f.message}${f.suggestion ? `. Did you mean "${f.suggestion}"?` : ""}`);
+  const told = findings.map((f) => `${f.path} ${f.message}${f.suggestion ? "." : ""}${didYouMean(f.suggestion)}`);
   if (findings.some((f) => f.severity === "error"))
     throw new APIError(`${provider}: ${told.join("; ")}`, { code: "exec.api.bad_request", details: { findings } });
   told.forEach((message) => {

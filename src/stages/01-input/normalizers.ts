@@ -1,6 +1,6 @@
 /** Slot `normalizer`: what a host handed in, as text, images and files. */
 import type { ContentBlock, ImageBlock } from "../../contract/message.ts";
-import { fields, type Json, type JsonObject } from "../../contract/schema.ts";
+import { fields, isObject, type Json, type JsonObject } from "../../contract/schema.ts";
 import type { Services } from "../../contract/services.ts";
 import { type Call, defineStrategy } from "../../contract/strategy.ts";
 import { fileOf, imageOf } from "./attachments.ts";
@@ -25,9 +25,6 @@ export interface Normalized {
 }
 /** Throws a StageError when a part cannot become content. */
 export type Normalize = (input: Json, call: Call) => Normalized | Promise<Normalized>;
-
-export const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Text as it is, nothing as no text, any other value as JSON. */
 export const plainText = (value: Json | undefined): string =>

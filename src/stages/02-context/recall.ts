@@ -2,7 +2,7 @@
 import type { MemoryChunk } from "../../contract/host.ts";
 import { lengthOf } from "../../contract/message.ts";
 import { fields } from "../../contract/schema.ts";
-import type { Clock, Services } from "../../contract/services.ts";
+import type { Services } from "../../contract/services.ts";
 import type { MemoryRef, State } from "../../contract/state.ts";
 import { type Call, defineStrategy } from "../../contract/strategy.ts";
 
@@ -33,23 +33,6 @@ export const retrievers = {
     needs: "retrieve",
     create: fromHost,
   }),
-};
-
-/** Null when the time was over: the retriever's signal aborts then. `seconds` 0: no limit. */
-export const within = async <T>(
-  seconds: number,
-  clock: Clock,
-  signal: AbortSignal,
-  effect: (signal: AbortSignal) => Promise<T>,
-): Promise<T | null> => {
-  if (seconds === 0) return effect(signal);
-  const over = new AbortController();
-  const both = AbortSignal.any([signal, over.signal]);
-  try {
-    return await Promise.race([effect(both), clock.sleep(seconds * 1000, both).then(() => null)]);
-  } finally {
-    over.abort();
-  }
 };
 
 const isPinned = ({ source, metadata }: MemoryChunk): boolean => source === "pinned" || metadata?.layer === "pinned";

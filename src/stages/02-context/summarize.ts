@@ -3,7 +3,7 @@
 import { costOf, type Spent } from "../../contract/bill.ts";
 import { type Purse, type Reserved, reserve } from "../../contract/budget.ts";
 import { fold, incomplete } from "../../contract/collect.ts";
-import { asError } from "../../contract/errors.ts";
+import { messageOf } from "../../contract/errors.ts";
 import { type Interrupted, interrupted } from "../../contract/interrupted.ts";
 import type { ModelSettings } from "../../contract/manifest.ts";
 import { type ContentBlock, lengthOf, type Message, textOf } from "../../contract/message.ts";
@@ -87,7 +87,7 @@ const opened = async (name: string, services: Services): Promise<Provider | stri
   try {
     return await services.provider(name);
   } catch (thrown) {
-    return asError(thrown).message;
+    return messageOf(thrown);
   }
 };
 
@@ -102,7 +102,7 @@ const answered = async ({ name, provider, reserved }: Asked, services: Services,
   const answer = fold(name, request.model);
   const broken = (error: unknown): Answer => {
     const response = answer.response();
-    return { response, error: asError(error).message, lost: interrupted(error, { response, unsaid: answer.unsaid() }, reserved, services) };
+    return { response, error: messageOf(error), lost: interrupted(error, { response, unsaid: answer.unsaid() }, reserved, services) };
   };
   try {
     for await (const event of provider.stream(request, { signal, ...(budgetUsd === null ? {} : { budgetUsd }) })) answer.add(event);
@@ -129,7 +129,7 @@ const requestFor = (text: string, model: string, o: Partial<ModelSettings>): Mod
   });
 
 /** The conversation as text: what was said, which tools were called, what they answered. */
-export const transcript = (messages: readonly Message[]): string => {
+const transcript = (messages: readonly Message[]): string => {
   const whole = messages
     .map(({ role, content }) => {
       const said = typeof content === "string" ? content : content.map(lineOf).filter(Boolean).join("\n");

@@ -2,7 +2,7 @@
 
 import { type Reserved, rejected } from "../../contract/budget.ts";
 import { fold } from "../../contract/collect.ts";
-import { APIError, GenyExecutorError } from "../../contract/errors.ts";
+import { APIError, GenyExecutorError, messageOf } from "../../contract/errors.ts";
 import { type Interrupted, interrupted } from "../../contract/interrupted.ts";
 import type { Failover, ModelRequest, ModelResponse, Provider } from "../../contract/provider.ts";
 import type { Services } from "../../contract/services.ts";
@@ -118,9 +118,7 @@ const lowered = ({ lowered }: Reserved, { emit }: Call): void => {
 
 /** What a provider throws without a type of ours is no failure that another attempt would mend. */
 const typed = (thrown: unknown): GenyExecutorError =>
-  thrown instanceof GenyExecutorError
-    ? thrown
-    : new APIError(thrown instanceof Error ? thrown.message : String(thrown), { code: "exec.api.unknown", cause: thrown });
+  thrown instanceof GenyExecutorError ? thrown : new APIError(messageOf(thrown), { code: "exec.api.unknown", cause: thrown });
 
 export const tell = (thrown: unknown, provider: string, { emit }: Call): GenyExecutorError => {
   const error = typed(thrown);

@@ -7,8 +7,8 @@ import type { Failover, ModelResponse } from "../../contract/provider.ts";
 import type { JsonObject } from "../../contract/schema.ts";
 import type { ModelCall, PendingToolCall, State } from "../../contract/state.ts";
 import type { ToolOutcome } from "../../contract/tool.ts";
+import type { Usage } from "../../contract/usage.ts";
 import { remembered } from "../decision.ts";
-import { counts, rescued, spoken } from "./answer.ts";
 import type { PermissionEntry } from "./permission.ts";
 import type { Answered } from "./tool-loop.ts";
 
@@ -122,3 +122,18 @@ export class Pass {
 
 export const pendingCalls = (response: ModelResponse): readonly PendingToolCall[] =>
   toolUses(response.content).map(({ id, name, input }) => ({ tool_use_id: id, tool_name: name, tool_input: input }));
+
+/** Vendors refuse text without a visible character, also in a history. */
+const blank = (block: ContentBlock): boolean => block.type === "text" && !block.text.trim();
+
+/** The blocks to keep; none, if nothing was said. */
+const spoken = (content: readonly ContentBlock[]): readonly ContentBlock[] => content.filter((block) => !blank(block));
+
+/** Of an answer that broke off: its text, and thinking that the vendor will take back. Its tool calls are not made. */
+const rescued = (content: readonly ContentBlock[]): readonly ContentBlock[] =>
+  spoken(content).filter(
+    (block) => block.type === "text" || (block.type === "thinking" && block.signature !== undefined) || block.type === "redacted_thinking",
+  );
+
+const counts = ({ usage }: ModelResponse): boolean =>
+  Object.entries(usage).some(([key, value]) => key !== ("duration_ms" satisfies keyof Usage) && value);

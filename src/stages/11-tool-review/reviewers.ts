@@ -1,8 +1,17 @@
 /** The five reviewers. */
 import { fields, int, list, oneOf, record, text } from "../../contract/schema.ts";
-import { defineStrategy } from "../../contract/strategy.ts";
+import type { PendingToolCall, ReviewFlag, ToolResultRecord } from "../../contract/state.ts";
+import { type Call, defineStrategy } from "../../contract/strategy.ts";
 import { pattern } from "./pattern.ts";
-import type { Notice, Reviewer } from "./reviewer.ts";
+
+/** What a reviewer noticed; the stage adds the reviewer's name. `reason` and `details` go into events: never a secret itself. */
+type Notice = Omit<ReviewFlag, "reviewer">;
+/** Looks at the calls that ran in this pass and at their results. A throw is told as an event and skips this reviewer only. */
+type Reviewer = (
+  calls: readonly PendingToolCall[],
+  results: readonly ToolResultRecord[],
+  call: Call,
+) => readonly Notice[] | Promise<readonly Notice[]>;
 
 const SECRETS: readonly (readonly string[])[] = [
   ["api_key_assignment", "(?i)\\b(api[_-]?key|secret|token|password)\\b\\s*[=:]"],

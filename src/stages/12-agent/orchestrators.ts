@@ -1,8 +1,10 @@
 /** Who does the work that the model hands on. All of them reach other agents through the host's `delegate`. */
+
 import { billed, type Spent } from "../../contract/bill.ts";
+import { messageOf } from "../../contract/errors.ts";
 import type { Delegated, Host, SubagentMetadata } from "../../contract/host.ts";
 import { fields, type JsonObject } from "../../contract/schema.ts";
-import type { AgentResult, DelegateRequest, State } from "../../contract/state.ts";
+import { type AgentResult, type DelegateRequest, type State, unread } from "../../contract/state.ts";
 import { type Call, defineStrategy } from "../../contract/strategy.ts";
 
 export interface Orchestration {
@@ -40,7 +42,7 @@ const ask = async (host: Host, request: DelegateRequest, name: string, state: St
     return { success, text, error: error ?? null, ...(subagent_metadata === undefined ? {} : { subagent_metadata }) };
   } catch (error) {
     call.signal.throwIfAborted();
-    return failed(`${prefix}${error instanceof Error ? error.message : String(error)}`);
+    return failed(`${prefix}${messageOf(error)}`);
   }
 };
 
@@ -87,7 +89,7 @@ const evaluator = defineStrategy<Orchestrator>()({
     (_config, { host }) =>
     async (_requests, state, call) => {
       // A text beside tool calls is no answer yet.
-      if (!state.finalText || state.toolIteration === state.iteration) return { ...nothing, evaluationInput: null };
+      if (!state.finalText || unread(state)) return { ...nothing, evaluationInput: null };
       const request = { agent_type: "evaluator", task: `${JUDGE}${state.finalText}` };
       const { success, text, error } = await ask(host, request, "evaluator", state, call);
       const evaluationInput = { evaluator_response: text, evaluator_success: success, ...(success ? {} : { evaluator_error: error }) };

@@ -1,5 +1,6 @@
 /** What is done about new tasks. */
 
+import { messageOf } from "../../contract/errors.ts";
 import { fields, type Json, number } from "../../contract/schema.ts";
 import type { Services } from "../../contract/services.ts";
 import { type Call, defineStrategy } from "../../contract/strategy.ts";
@@ -35,7 +36,7 @@ const execute =
           return done ?? { late: true };
         } catch (error) {
           signal.throwIfAborted();
-          return { error: error instanceof Error ? error.message : String(error) };
+          return { error: messageOf(error) };
         }
       });
       if ("late" in outcome) call.emit("task.timeout", { task_id, kind, timeout_seconds: seconds });

@@ -1,5 +1,5 @@
 /** A task as the state and the files know it. */
-import type { Json, JsonObject } from "../../contract/schema.ts";
+import { isObject, type Json, type JsonObject } from "../../contract/schema.ts";
 
 export const STATUSES = ["pending", "running", "done", "failed", "cancelled"] as const;
 export type TaskStatus = (typeof STATUSES)[number];
@@ -23,7 +23,6 @@ export type TaskRecord = {
 /** Whether nothing more happens to it. */
 export const isOver = ({ status }: TaskRecord): boolean => status === "done" || status === "failed" || status === "cancelled";
 
-const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
 const textOr = <T>(value: unknown, other: T): string | T => (typeof value === "string" ? value : other);
 const statusOf = (value: unknown): TaskStatus => STATUSES.find((status) => status === value) ?? "pending";
 

@@ -20,9 +20,6 @@ export type CriterionResult = { readonly name: string; readonly score: number; r
 export type Evaluate = (state: State, call: Call) => Evaluation | Promise<Evaluation>;
 export type Score = (state: State) => number;
 
-/** Whether the model has not read what this pass gave it: results of tools or of other agents. */
-export const unread = ({ toolIteration, iteration }: Pick<State, "toolIteration" | "iteration">): boolean => toolIteration === iteration;
-
 export const loopDecisionOf: Readonly<Record<Evaluation["decision"], LoopDecision>> = {
   complete: "complete",
   continue: "continue",

@@ -1,9 +1,9 @@
 /** How an answer is judged. */
 import { type Fields, fields, int, list, number, text } from "../../contract/schema.ts";
 import type { Services } from "../../contract/services.ts";
-import type { State } from "../../contract/state.ts";
+import { type State, unread } from "../../contract/state.ts";
 import { type Call, defineStrategy, type Strategy } from "../../contract/strategy.ts";
-import { type CriterionResult, type Evaluate, type Evaluation, unread } from "./evaluation.ts";
+import type { CriterionResult, Evaluate, Evaluation } from "./evaluation.ts";
 
 /** What the model's own signal says; undefined for none, `continue` and unknown ones. */
 const bySignal = ({ completionSignal, completionDetail: detail }: State): Evaluation | undefined => {

@@ -1,10 +1,9 @@
 /** Requests, from what tools and hosts hand in. */
 import type { HitlRequest } from "../../contract/host.ts";
-import type { JsonObject } from "../../contract/schema.ts";
+import { isObject } from "../../contract/schema.ts";
 
 const SEVERITIES = ["info", "warn", "error"] as const;
 
-const isObject = (value: unknown): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
 const textOf = (value: unknown): string => (value === null || value === undefined ? "" : String(value));
 
 /** A request made whole, or null when it is no object. An unknown severity is "warn"; `token` makes one where there is none. */

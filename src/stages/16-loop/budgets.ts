@@ -1,5 +1,6 @@
 /** What a turn can use up. One list for all controllers. */
 import { nearest } from "../../contract/nearest.ts";
+import { own } from "../../contract/schema.ts";
 import type { Tokens } from "../../contract/services.ts";
 import type { State } from "../../contract/state.ts";
 import { promptTokens, type Usage } from "../../contract/usage.ts";
@@ -79,7 +80,7 @@ const ALIASES: Readonly<Record<string, Dimension>> = {
 };
 /** The dimension of that name or alias. Throws for an unknown one. */
 export const dimensionOf = (name: string): Dimension => {
-  const found = Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined;
+  const found = own(ALIASES, name);
   if (found) return found;
   const near = nearest(name, Object.keys(ALIASES));
   throw new RangeError(`"${name}" is no dimension (known: ${Object.keys(ALIASES).join(", ")})${near ? `; did you mean "${near}"?` : ""}`);

@@ -1,6 +1,6 @@
 /** Whether the turn goes on. */
 import { fields, int, list, number, text } from "../../contract/schema.ts";
-import type { LoopDecision, State } from "../../contract/state.ts";
+import { type LoopDecision, type State, unread } from "../../contract/state.ts";
 import { defineStrategy } from "../../contract/strategy.ts";
 import { type Budget, budgets, dimensionOf } from "./budgets.ts";
 
@@ -13,9 +13,6 @@ export interface Verdict {
 }
 /** `now`: epoch milliseconds. */
 export type Controller = (state: State, now: number) => Verdict;
-
-/** Whether the model has not read what this pass gave it: results of tools or of other agents, or feedback. */
-export const unread = ({ toolIteration, iteration }: Pick<State, "toolIteration" | "iteration">): boolean => toolIteration === iteration;
 
 /** What is unread goes before the model's own signal; without either, an answer is the end. */
 const byResultsAndSignal = (state: State): LoopDecision => {

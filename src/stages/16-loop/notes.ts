@@ -1,7 +1,7 @@
 /** What stage 16 tells the model, and where the words go. */
 import { blocksOf, type Message, type TextBlock } from "../../contract/message.ts";
 
-export const NOTES = {
+const NOTES = {
   "turn_budget.soft":
     "[Note: this turn has already read a lot. Use what you have where you can, avoid large outputs, and come to an answer soon.]",
   "turn_budget.final":

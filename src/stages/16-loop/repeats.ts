@@ -1,6 +1,6 @@
 /** Calls that fail, and come again unchanged. */
 import { asJson, textOf } from "../../contract/message.ts";
-import type { Json } from "../../contract/schema.ts";
+import { canonical } from "../../contract/schema.ts";
 import type { PendingToolCall, State, ToolResultRecord } from "../../contract/state.ts";
 
 type Failures = State["failedCalls"];
@@ -42,16 +42,6 @@ const hash = ({ tool_name, tool_input }: PendingToolCall): string =>
   process
     .getBuiltinModule("node:crypto")
     .createHash("sha256")
-    .update(`${tool_name} ${JSON.stringify(sorted(asJson(tool_input)))}`)
+    .update(`${tool_name} ${canonical(asJson(tool_input))}`)
     .digest("base64url")
     .slice(0, 16);
-const sorted = (value: Json): Json => {
-  if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map(sorted);
-  const object = value as { readonly [key: string]: Json };
-  return Object.fromEntries(
-    Object.keys(object)
-      .sort()
-      .map((key) => [key, sorted(object[key] as Json)]),
-  );
-};

@@ -1,7 +1,9 @@
 /** Runs emitters in the order of what they require. None can break the chain: it fails, is too slow or is left out, and says so. */
+import { messageOf } from "../../contract/errors.ts";
 import type { Clock } from "../../contract/services.ts";
 import type { State } from "../../contract/state.ts";
 import type { Call } from "../../contract/strategy.ts";
+import { within } from "../deadline.ts";
 import type { EmitResult, Emitter } from "./emitters.ts";
 import type { Emotion } from "./emotion.ts";
 
@@ -60,18 +62,13 @@ export const runChain = async (links: readonly Link[], before: Timeouts, state: 
 type Attempt = EmitResult & { readonly late: boolean; readonly error: string | null };
 
 const tryOne = async (emitter: Emitter, state: State, call: Call, clock: Clock): Promise<Attempt> => {
-  const over = new AbortController();
-  const signal = AbortSignal.any([call.signal, over.signal]);
+  const { timeoutSeconds: limit } = emitter;
+  const work = async (signal: AbortSignal) => ({ late: false, error: null, ...(await emitter.emit(state, { ...call, signal })) });
   try {
-    const work = emitter.emit(state, { ...call, signal });
-    const limit = emitter.timeoutSeconds;
-    const late = { emitted: false, late: true, error: null } as const;
-    const contest = limit === null ? [work] : [work, clock.sleep(limit * 1000, signal).then(() => late)];
-    return { late: false, error: null, ...(await Promise.race(contest)) };
+    if (limit === null) return await work(call.signal);
+    return (await within(limit * 1000, clock, call.signal, work)) ?? { emitted: false, late: true, error: null };
   } catch (error) {
-    return { emitted: false, late: false, error: error instanceof Error ? error.message : String(error) };
-  } finally {
-    over.abort();
+    return { emitted: false, late: false, error: messageOf(error) };
   }
 };
 

@@ -1,6 +1,6 @@
 /** Messages as files keep them: the text whole, pictures and documents without their bytes. */
 import type { Message } from "../../contract/message.ts";
-import type { Json, JsonObject } from "../../contract/schema.ts";
+import { isObject, type Json, type JsonObject } from "../../contract/schema.ts";
 
 /** Role and content; base64 data becomes null beside `_dehydrated: true`, also inside tool results. Ids and origins stay behind. */
 export const dehydrate = ({ role, content }: Pick<Message, "role" | "content">): JsonObject => ({
@@ -16,4 +16,3 @@ const lighten = (block: Json): Json => {
   return block;
 };
 const gone = { data: null, _dehydrated: true };
-const isObject = (value: Json | undefined): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);

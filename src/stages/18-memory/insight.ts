@@ -1,5 +1,5 @@
 /** An insight: one thing worth keeping beyond the turn. */
-import type { Json, JsonObject } from "../../contract/schema.ts";
+import { isObject, type Json, type JsonObject } from "../../contract/schema.ts";
 
 const IMPORTANCE = ["low", "medium", "high", "critical"] as const;
 
@@ -38,4 +38,3 @@ const wordsOf = (value: JsonObject, key: "title" | "content"): string => {
   if (typeof words !== "string" || !words.trim()) throw new Error(`An insight needs a ${key}: text that is not empty.`);
   return words.trim();
 };
-const isObject = (value: Json): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,4 +1,5 @@
 /** What is done with a turn once it is over. */
+import { messageOf } from "../../contract/errors.ts";
 import type { Json } from "../../contract/schema.ts";
 import { fields } from "../../contract/schema.ts";
 import type { State } from "../../contract/state.ts";
@@ -61,7 +62,7 @@ const accepted = (queued: Json, iteration: number, call: Call): Insight[] => {
   try {
     return [insightOf(queued)];
   } catch (error) {
-    call.emit("memory.insight_invalid", { error: error instanceof Error ? error.message : String(error), iteration });
+    call.emit("memory.insight_invalid", { error: messageOf(error), iteration });
     return [];
   }
 };

@@ -1,5 +1,5 @@
 /** What is kept of a turn in a few lines. */
-export const GRADES = ["low", "medium", "high", "critical"] as const;
+const GRADES = ["low", "medium", "high", "critical"] as const;
 export type Grade = (typeof GRADES)[number];
 
 export type SummaryRecord = {

@@ -1,7 +1,7 @@
 /** A checkpoint: the state as the wire knows it, and the way back. */
 import { type ErrorOptions, GenyExecutorError } from "../../contract/errors.ts";
 import { type Message, type Origin, toolResults } from "../../contract/message.ts";
-import type { JsonObject } from "../../contract/schema.ts";
+import { isObject, type JsonObject } from "../../contract/schema.ts";
 import { fromWire, newState, STATE, type State, type StateKey, toWire } from "../../contract/state.ts";
 import { noUsage, type Usage } from "../../contract/usage.ts";
 
@@ -100,7 +100,6 @@ const isContent = (value: unknown): value is Message["content"] =>
   typeof value === "string" || (Array.isArray(value) && value.every(isObject));
 const isMeta = (value: unknown): value is Pick<Message, "id" | "origin"> =>
   isObject(value) && typeof value.id === "string" && typeof value.origin === "string";
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 const kindOf = (value: unknown): string => (Array.isArray(value) ? "list" : typeof value);
 const wrong = (key: string, what: string): CheckpointError =>
   new CheckpointError(`The checkpoint cannot be restored: "${key}" ${what}.`, { details: { key } });

@@ -1,5 +1,5 @@
 /** Checkpoints as files: `BASE/SESSION/CHECKPOINT.json`, one line with sorted keys. */
-import type { Json } from "../../contract/schema.ts";
+import { canonical } from "../../contract/schema.ts";
 import { fileName, writeWhole } from "../files.ts";
 import { CheckpointError, CheckpointNotFound, type CheckpointRecord } from "./checkpoint.ts";
 
@@ -10,7 +10,7 @@ const KEPT = 100;
 export const writeCheckpoint = async (baseDir: string, record: CheckpointRecord): Promise<void> => {
   const folder = await folderOf(baseDir, record.session_id);
   const name = fileName(record.checkpoint_id);
-  await writeWhole(folder, `${name}.json`, JSON.stringify(sorted(record)), name);
+  await writeWhole(folder, `${name}.json`, canonical(record), name);
   await prune(folder);
 };
 
@@ -95,13 +95,3 @@ const isRecord = (value: unknown): value is CheckpointRecord => {
 const damaged = (path: string, cause?: unknown): CheckpointError =>
   new CheckpointError(`${path} is not a checkpoint, or is damaged: take an older one.`, { details: { path }, cause });
 const isMissing = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "ENOENT";
-
-const sorted = (value: Json): Json => {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, item]) => [key, sorted(item)]),
-  );
-};

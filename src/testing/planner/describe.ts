@@ -20,8 +20,8 @@ export function readText(answer: string): ReadText {
   };
 }
 
-const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length - 1).trimEnd()}…` : text);
-const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : word.endsWith("s") ? "es" : "s"}`;
+export const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length - 1).trimEnd()}…` : text);
+export const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : word.endsWith("s") ? "es" : "s"}`;
 const extension = (path: string): string => /\.([A-Za-z0-9]+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
 
 /** Sentences about a file of which `lines` are the first. */
@@ -36,7 +36,7 @@ export function describe(path: string, lines: readonly string[]): string[] {
 }
 
 /** The comment a script begins with, as one line of prose; empty when there is none. */
-export function leadingComment(lines: readonly string[]): string {
+function leadingComment(lines: readonly string[]): string {
   const text = lines
     .join("\n")
     .replace(/^#!.*\n/, "")
@@ -102,4 +102,3 @@ export const some = (names: readonly (string | undefined)[], most = 12): string 
   names.slice(0, most).join(", ") + (names.length > most ? ` and ${names.length - most} more` : "");
 export const joined = (parts: readonly string[]): string =>
   parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : (parts[0] ?? "");
-export { cut, plural };

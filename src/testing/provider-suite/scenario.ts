@@ -115,7 +115,7 @@ export const LOOK: ToolSpec = {
   description: "Looks at a place.",
   input_schema: { type: "object", properties: { at: { type: "string" } }, required: ["at"] },
 };
-export const NOW: ToolSpec = { name: "now", description: "Tells the time.", input_schema: { type: "object", properties: {} } };
+const NOW: ToolSpec = { name: "now", description: "Tells the time.", input_schema: { type: "object", properties: {} } };
 export const tools = [LOOK, NOW] as const;
 /** Asks for thinking that is shown. */
 export const thinking = { type: "enabled", budgetTokens: 2048, display: "summarized" } as const;

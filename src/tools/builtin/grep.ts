@@ -1,5 +1,5 @@
 import { relative, sep } from "node:path";
-import { ToolExecutionError } from "../../contract/errors.ts";
+import { messageOf, ToolExecutionError } from "../../contract/errors.ts";
 import { defineTool, type Tool, type ToolContext } from "../../contract/tool.ts";
 import { isSystemError, Refused, refusals } from "./paths.ts";
 import { matches, parsePattern } from "./pattern.ts";
@@ -99,7 +99,7 @@ const compile = (pattern: string, insensitive: boolean): RegExp => {
     try {
       return new RegExp(source, flags);
     } catch (error) {
-      throw invalid(error instanceof Error ? error.message : String(error));
+      throw invalid(messageOf(error));
     }
   }
 };

@@ -1,6 +1,7 @@
 /** The tools that come with the package. */
 import { BUILTIN_NAMES, type BuiltinName } from "../../contract/builtin.ts";
 import { ConfigError } from "../../contract/errors.ts";
+import { finding } from "../../contract/findings.ts";
 import { nearest } from "../../contract/nearest.ts";
 import type { Tool } from "../../contract/tool.ts";
 import { bashTool } from "./bash.ts";
@@ -25,15 +26,13 @@ const isBuiltin = (name: string): name is BuiltinName => Object.hasOwn(BUILTINS,
 
 /**
  * The built-in tools, or those with the names given, in that order. They share one memory of the files that a session has read. Throws
- * `ConfigError` for a name that there is not.
+ * `ConfigError` for a name that does not exist.
  */
 export const builtinTools = ({ names }: { names?: readonly string[] } = {}): readonly Tool[] => {
   const ledger = createLedger();
   return (names ?? BUILTIN_NAMES).map((name, i) => {
     if (isBuiltin(name)) return BUILTINS[name](ledger);
     const message = `there is no built-in tool "${name}" (known: ${BUILTIN_NAMES.join(", ")})`;
-    throw new ConfigError([
-      { severity: "error", code: "tools.unknown_builtin", path: `names[${i}]`, message, suggestion: nearest(name, BUILTIN_NAMES) },
-    ]);
+    throw new ConfigError([finding("tools.unknown_builtin", `names[${i}]`, message, nearest(name, BUILTIN_NAMES))]);
   });
 };
