@@ -72,11 +72,11 @@ const KEYS = [
 ];
 /** The same, whatever the stages are. */
 type Loose = Omit<Authored<unknown>, "stages"> & { readonly stages?: { readonly [name: string]: false | Beside | undefined } };
-type Define<R> = (manifest: Authored<R>) => ManifestDocument;
+type Define<R> = (manifest?: Authored<R>) => ManifestDocument;
 
 const define =
   (stages: { readonly [name: string]: Definition }) =>
-  (given: Loose): ManifestDocument => {
+  (given: Loose = {}): ManifestDocument => {
     const {
       name = "default",
       description = "",

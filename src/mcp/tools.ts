@@ -9,8 +9,19 @@ import { callFailure } from "./failures.ts";
 import { asCall } from "./http.ts";
 import { resultOf } from "./result.ts";
 
-/** Characters that some vendor refuses in a tool's name become `_`. */
-export const toolName = (server: string, tool: string): string => `mcp__${plain(server)}__${plain(tool)}`;
+/** OpenAI takes no longer name. */
+const LONGEST = 64;
+/** Characters that some vendor refuses in a tool's name become `_`; a name that is too long ends in a checksum of the whole. */
+export const toolName = (server: string, tool: string): string => {
+  const name = `mcp__${plain(server)}__${plain(tool)}`;
+  return name.length <= LONGEST ? name : `${name.slice(0, LONGEST - 8)}_${checksum(name)}`;
+};
+/** FNV-1a of 32 bits, 7 characters. */
+const checksum = (text: string): string => {
+  let sum = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) sum = Math.imul(sum ^ text.charCodeAt(i), 0x01000193);
+  return (sum >>> 0).toString(36).padStart(7, "0");
+};
 const plain = (name: string): string => name.replace(/[^A-Za-z0-9_-]/gu, "_");
 
 /** The SDK has a limit of its own for a call, which the dispatcher's is to be shorter than. */

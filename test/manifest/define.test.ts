@@ -30,6 +30,7 @@ test("a slot by name or with its config, a chain in order, a stage switched off:
   assert.deepEqual([entry("emit")?.active, entry("api")?.config], [false, { provider: "anthropic" }]);
   assert.deepEqual(document.tools.built_in, ["Read"]);
   assert.deepEqual(new Pipeline({ manifest: document }).findings, []);
+  assert.deepEqual(defineManifest(), defineManifest({}));
 });
 
 test("what does not compile is found at run time too", () => {

@@ -54,6 +54,22 @@ for (const kind of ["a process", "an address"] as const)
     assert.equal(errorOf(wrong).code, "invalid_input");
   });
 
+test("a name that is too long for a vendor is cut, stays one of its own, and is the same each time", async () => {
+  await using at = await site();
+  const names = async (): Promise<readonly string[]> => {
+    await using manager = new MCPManager();
+    const tools = await manager.connect("a".repeat(60), { url: at.url });
+    const add = tools.find(({ description }) => description === "Adds two numbers.");
+    const { ask } = dispatcherOf(tools);
+    assert.equal(textOfOutcome(await ask(add?.name ?? "", { input: { a: 1, b: 2 } })), "3");
+    return tools.map(({ name }) => name);
+  };
+  const [once, again] = [await names(), await names()];
+  assert.deepEqual(once, again);
+  assert.equal(new Set(once).size, once.length);
+  for (const name of once) assert.match(name, /^mcp__a{51}_[0-9a-z]{7}$/);
+});
+
 test("results: an error stays one, pictures stay pictures, structured content is what there is, the rest is told in words", async () => {
   await using at = await site();
   await using manager = new MCPManager();
