@@ -172,20 +172,22 @@ test("in the last pass of a turn calls are answered, not run, for nobody would r
   assert.equal(ran, 2);
 });
 
-/** Runs calls whose names say what they are; gives when each began and ended. */
+/** Runs calls whose names say what they are; gives when each began and ended. Of those that run at once the last one to begin ends first. */
 const order = async (executor: string, names: readonly string[], more: JsonObject = {}, config: JsonObject = {}) => {
   const trace: string[] = [];
-  let now = 0;
+  const running: number[] = [];
   let peak = 0;
   const tool = (name: string) =>
     make(
       name,
       async (input: { i: number }) => {
-        peak = Math.max(peak, ++now);
+        running.push(input.i);
+        peak = Math.max(peak, running.length);
         trace.push(`${name}${input.i}`);
-        await wait(name === "s" ? 20 - input.i : 2);
+        do await wait(3);
+        while (running.at(-1) !== input.i);
+        running.pop();
         trace.push(`/${name}${input.i}`);
-        now -= 1;
         return `${name}${input.i}`;
       },
       { concurrencySafe: name === "s" },
