@@ -117,4 +117,5 @@ export class StdioTransport implements Transport {
   }
 }
 
-const gone = (): Error => new Error("The server's process has ended.");
+/** As the SDK says it of a connection that is there no more. */
+const gone = (): Error => Object.assign(new Error("The server's process has ended."), { code: "CONNECTION_CLOSED" });

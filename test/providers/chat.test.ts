@@ -103,7 +103,8 @@ test("a broken stream is a typed error that may be tried again, never a wrong an
   ];
   await using model = await scripted(...faults.map(([fault]) => ({ ...turn, fault })));
   for (const [fault, code] of faults) {
-    const error = await failing(ask(model, {}, { timeouts: { firstByteMs: 100, idleMs: 100 } }));
+    const ms = fault.kind === "silence" ? 100 : 1500;
+    const error = await failing(ask(model, {}, { timeouts: { firstByteMs: ms, idleMs: ms } }));
     assert.equal(error.code, code, JSON.stringify(fault));
     assert.equal(error.recoverable, true);
   }
