@@ -39,11 +39,11 @@ export interface Loaded {
  */
 export const load = ({ memory, ...given }: PipelineOptions, connecting: boolean): Loaded => {
   const wrong = pipelineFindings({ memory, ...given });
-  if (wrong.length) throw new ConfigError([...wrong, ...validateManifest(given.manifest)]);
+  if (wrong.length) throw new ConfigError([...wrong, ...wrongIn(given)]);
   const host = { ...(given.host && partsOf(given.host)), ...(memory && partsOf(memory, MEMORY_PARTS)) };
   const options = given.host || memory ? { ...given, host } : given;
   const agents = agentsIn(options);
-  if (agents.some(({ severity }) => severity === "error")) throw new ConfigError([...agents, ...validateManifest(given.manifest)]);
+  if (agents.some(({ severity }) => severity === "error")) throw new ConfigError([...agents, ...wrongIn(given)]);
   const { places, findings } = placesWith({ stages: options.stages });
   const read = readAny(options.manifest);
   const cleared = options.strict === false ? clearedOf(read.document, options) : undefined;
@@ -67,6 +67,12 @@ export const load = ({ memory, ...given }: PipelineOptions, connecting: boolean)
     from: cleared?.from.map((i) => read.from[i] ?? -1) ?? read.from,
   };
 };
+
+/** What is wrong with the manifest, by the host's own stages and providers; the other options may be what is wrong. */
+const wrongIn = ({ manifest, stages, providers }: PipelineOptions): readonly Finding[] =>
+  validateManifest(manifest, { stages: stages ?? undefined, providers: Object.keys(providers ?? {}) }).filter(
+    ({ severity }) => severity === "error",
+  );
 
 /** What a document is examined with at that host: `of` is the document whose agents it has. */
 const besideOf = (options: PipelineOptions, of?: ManifestDocument) => {

@@ -3,17 +3,16 @@ import { type ChangeOptions, Changes } from "./changes.ts";
 import { type Resolved, resolve } from "./channels.ts";
 import type { Child } from "./child.ts";
 import { configure } from "./configuration.ts";
-import { asError, ConfigError, type Finding, GenyExecutorError, PipelineError } from "./contract/errors.ts";
+import { ConfigError, type Finding, GenyExecutorError, PipelineError } from "./contract/errors.ts";
 import type { PipelineEvent } from "./contract/events.ts";
 import type { HitlDecision, HitlRequest } from "./contract/host.ts";
 import type { ManifestDocument } from "./contract/manifest.ts";
-import type { Json, JsonObject } from "./contract/schema.ts";
+import type { JsonObject } from "./contract/schema.ts";
 import type { Stage } from "./contract/stage.ts";
 import type { StandardSchema } from "./contract/tool.ts";
 import { describe, type StageDescription } from "./engine/describe.ts";
 import { type Bus, createBus, type Handler } from "./engine/events.ts";
 import { type Place, stagesOf } from "./engine/plan.ts";
-import { runTurn } from "./engine/run.ts";
 import type { ToolReport } from "./external-tools.ts";
 import { load } from "./load.ts";
 import { EnvironmentManifest } from "./manifest/document.ts";
@@ -22,18 +21,17 @@ import { introspectAll, introspectStage, type StageIntrospection } from "./manif
 import type { HostOffers } from "./manifest/selections.ts";
 import { PipelineMutator } from "./mutator.ts";
 import { checkRun, type ModelOverrides, overrideFindings, overridesOf, type PipelineOptions, type RunOptions } from "./options.ts";
-import { outputOf } from "./output.ts";
 import { type Outside, type OutsideOptions, reachOutside } from "./outside.ts";
 import { providerPool } from "./pool.ts";
 import { providerOf } from "./primary.ts";
-import { bill, type RunResult, resultOf } from "./result.ts";
+import type { RunResult } from "./result.ts";
 import { type Parts, runtimeOf } from "./runtime.ts";
 import { serversOf } from "./servers.ts";
 import { type Lasting, lasting, wire } from "./services.ts";
 import { streamOf } from "./stream.ts";
 import { agentsOf } from "./subagents.ts";
 import { toolsOf } from "./tool-list.ts";
-import { openTurn, type Turn } from "./turn.ts";
+import { goThrough, openTurn } from "./turn.ts";
 
 export type { PipelineOptions, RunOptions };
 
@@ -280,7 +278,7 @@ export class Pipeline implements AsyncDisposable {
 
   async #turn(input: unknown, options: RunOptions, runId: string): Promise<RunResult> {
     this.changes.assertOpen();
-    checkRun({ ...options });
+    checkRun(options);
     const { clock } = this.changes.now.services;
     const { maxTurnMs = this.#options.maxTurnMs } = options;
     const stop = new AbortController();
@@ -295,37 +293,13 @@ export class Pipeline implements AsyncDisposable {
     try {
       const turn = openTurn(input, options, given);
       leave = turn.leave;
-      return await this.#go(turn, options);
+      return await goThrough(turn, options);
     } finally {
       leave();
       inTime?.();
       options.signal?.removeEventListener("abort", cancel);
       this.#running.delete(stop);
       if (!this.#running.size) this.#rested();
-    }
-  }
-
-  /** Goes through an opened turn, and tells how it ended. */
-  async #go({ run, fitted }: Turn, options: RunOptions): Promise<RunResult> {
-    try {
-      run.state = await fitted();
-      await runTurn(run);
-      const output = options.output && (await outputOf(options.output, run.state.structuredOutput, run.state.structuredOutputError));
-      const result = { ...resultOf(run, true), ...(options.output ? { output: output as Json } : {}) };
-      options.onResult?.(result);
-      run.publish("pipeline.complete", "", {
-        result: { text: result.text, output: options.output ? run.state.structuredOutput : result.output },
-        ...bill(run),
-      });
-      return result;
-    } catch (thrown) {
-      const error = asError(thrown);
-      const result = resultOf(run, false);
-      error.result = result;
-      options.onResult?.(result);
-      if (error.code === "exec.pipeline.cancelled") run.publish("pipeline.cancelled", "", bill(run));
-      else run.publish("pipeline.error", "", { error: error.message, code: error.code, exception_type: error.name, ...bill(run) });
-      throw error;
     }
   }
 }

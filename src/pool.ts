@@ -16,7 +16,10 @@ export interface Pool {
   enter(): () => void;
   /** No new run will come: when the last has left, what was made here is closed. Objects that the host gave stay open. */
   retire(): void;
-  /** Waits for the providers that are there; one that is still being made is closed when it comes, and no other one is made. */
+  /**
+   * Waits for the providers that are there; one that is still being made is closed when it comes, and no other one is made. Never rejects: what fails
+   * is logged, and the others are closed.
+   */
   close(): Promise<void>;
 }
 
@@ -55,12 +58,13 @@ export const providerPool = (runtime: Runtime, clock: Clock, log: Logger): Pool 
   const close = async (spared: (provider: Provider) => boolean): Promise<void> => {
     const providers = [...open.values()];
     open.clear();
+    const closed = async (provider: Provider) => (spared(provider) ? undefined : provider.close?.());
     for (const provider of providers)
-      if (provider instanceof Promise) provider.then((late) => (spared(late) ? undefined : late.close?.())).catch(failed);
-      else if (!spared(provider)) await provider.close?.();
+      if (provider instanceof Promise) provider.then(closed).catch(failed);
+      else await closed(provider).catch(failed);
   };
   const closeRetired = () => {
-    if (retired && runs === 0) close((provider) => given.has(provider)).catch(failed);
+    if (retired && runs === 0) void close((provider) => given.has(provider));
   };
 
   return {

@@ -3,17 +3,18 @@ import { isDeepStrictEqual } from "node:util";
 import type { Changes } from "./changes.ts";
 import { overridesTold } from "./channels.ts";
 import type { Configuration } from "./configuration.ts";
-import { GenyExecutorError } from "./contract/errors.ts";
+import { asError, GenyExecutorError } from "./contract/errors.ts";
 import { asJson } from "./contract/message.ts";
 import type { Json, JsonObject } from "./contract/schema.ts";
 import { beginTurn, newState, type State } from "./contract/state.ts";
 import type { Bus } from "./engine/events.ts";
 import { directHost } from "./engine/host.ts";
-import type { Run } from "./engine/run.ts";
+import { type Run, runTurn } from "./engine/run.ts";
 import type { Settings } from "./manifest/settings.ts";
 import { type ModelOverrides, overridesOf, type RunOptions } from "./options.ts";
-import { wantedOf } from "./output.ts";
+import { outputOf, wantedOf } from "./output.ts";
 import { withWindow } from "./primary.ts";
+import { bill, type RunResult, resultOf } from "./result.ts";
 import { overrideOf } from "./runtime.ts";
 
 type TurnOptions = Pick<RunOptions, "state" | "messages" | "sessionId" | "overrides" | "output">;
@@ -69,6 +70,30 @@ export const openTurn = (
   tellWinners(run, at, options.overrides);
   changes.runs.add(run);
   return { run, fitted, leave };
+};
+
+/** Goes through an opened turn, and tells how it ended. */
+export const goThrough = async ({ run, fitted }: Turn, options: Pick<RunOptions, "output" | "onResult">): Promise<RunResult> => {
+  try {
+    run.state = await fitted();
+    await runTurn(run);
+    const output = options.output && (await outputOf(options.output, run.state.structuredOutput, run.state.structuredOutputError));
+    const result = { ...resultOf(run, true), ...(options.output ? { output: output as Json } : {}) };
+    options.onResult?.(result);
+    run.publish("pipeline.complete", "", {
+      result: { text: result.text, output: options.output ? run.state.structuredOutput : result.output },
+      ...bill(run),
+    });
+    return result;
+  } catch (thrown) {
+    const error = asError(thrown);
+    const result = resultOf(run, false);
+    error.result = result;
+    options.onResult?.(result);
+    if (error.code === "exec.pipeline.cancelled") run.publish("pipeline.cancelled", "", bill(run));
+    else run.publish("pipeline.error", "", { error: error.message, code: error.code, exception_type: error.name, ...bill(run) });
+    throw error;
+  }
 };
 
 /** Says what the manifest did not decide: all of it, or only what is another now than it was before. */

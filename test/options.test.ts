@@ -1,7 +1,17 @@
 /** What is given in code: every option is looked at by name and by form before anything is made, and nothing else is said first. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConfigError, defineManifest, Pipeline, type PipelineOptions, PipelinePresets, type RunOptions } from "geny-executor";
+import {
+  ConfigError,
+  defineManifest,
+  extend,
+  fields,
+  Pipeline,
+  type PipelineOptions,
+  PipelinePresets,
+  type RunOptions,
+} from "geny-executor";
+import { context } from "geny-executor/stages";
 import { startModel } from "geny-executor/testing";
 
 const manifest = defineManifest({ name: "m" });
@@ -45,6 +55,19 @@ test("what is wrong with the manifest stands beside", () => {
   assert.deepEqual(
     findingsOf(() => new Pipeline(both)),
     ["option.unknown options.adhocProvider adhocProviders", "config.invalid model.max_tokens"],
+  );
+});
+
+test("beside a wrong option a host's own strategies and providers are known", () => {
+  const calm = { about: "mine", config: fields({}), create: () => () => assert.fail("nothing runs") };
+  const mine = extend(context, "strategy", { calm });
+  const own = defineManifest.for({ context: mine })({ stages: { context: { strategy: "calm" } } });
+  const stages = own.stages.map((stage) => (stage.name === "api" ? { ...stage, config: { provider: "house" } } : stage));
+  const options = { manifest: { ...own, stages }, stages: { context: mine }, providers: { house: () => assert.fail("nothing runs") } };
+  assert.deepEqual(new Pipeline(options).findings, []);
+  assert.deepEqual(
+    findingsOf(() => new Pipeline({ ...options, offer: {} } as PipelineOptions)),
+    ["option.unknown options.offer offers"],
   );
 });
 

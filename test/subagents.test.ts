@@ -322,6 +322,19 @@ test("an agent's key is its parent's only where the provider is the same; a prov
   assert.equal(closed, 0);
 });
 
+test("an agent may name its parent's MCP server by nothing but its name", () => {
+  const named = child({ mcp_servers: [{ name: "web" }] });
+  const manifest = parent([{ agent_type: "scout", manifest: named }]);
+  assert.deepEqual(new Pipeline({ manifest, apiKey: "k" }).findings, []);
+  const option = { scout: named as ManifestDocument };
+  assert.deepEqual(new Pipeline({ manifest: parent([]), apiKey: "k", subagents: option }).findings, []);
+  assert.throws(
+    () => new Pipeline({ manifest: named as ManifestDocument, apiKey: "k" }),
+    ConfigError,
+    "alone it has to say how it is reached",
+  );
+});
+
 test("what is wrong with an agent's manifest is found when its parent is made, at its place", () => {
   const bad = child({}, { model: { max_tokens: 0 } });
   const nested = child({}, { subagents: [{ agent_type: "deep", manifest: bad }] });

@@ -104,23 +104,27 @@ export interface Host {
   };
 }
 const PARTS: { readonly [K in keyof Required<Host>]: true } = {
-  ...{
-    emitters: true,
-    approve: true,
-    criteria: true,
-    executeTask: true,
-    delegate: true,
-    agentType: true,
-    chunks: true,
-    promptBlocks: true,
-  },
-  ...{ persona: true, history: true, retrieve: true, recordTurns: true, summaries: true },
+  emitters: true,
+  approve: true,
+  criteria: true,
+  executeTask: true,
+  delegate: true,
+  agentType: true,
+  chunks: true,
+  promptBlocks: true,
+  persona: true,
+  history: true,
+  retrieve: true,
+  recordTurns: true,
+  summaries: true,
 };
 export const HOST_PARTS: readonly string[] = Object.keys(PARTS);
 
 /** The parts of those names as a plain object, each function bound to what it came from: so methods of a class are taken too. */
 export const partsOf = <T extends object>(given: T, names: readonly string[] = HOST_PARTS): T => {
-  const parts = given as { readonly [name: string]: any };
-  const taken = names.filter((name) => name in parts);
-  return Object.fromEntries(taken.map((name) => [name, typeof parts[name] === "function" ? parts[name].bind(given) : parts[name]])) as T;
+  const part = (name: string): unknown => {
+    const value: unknown = Reflect.get(given, name);
+    return typeof value === "function" ? value.bind(given) : value;
+  };
+  return Object.fromEntries(names.filter((name) => name in given).map((name) => [name, part(name)])) as T;
 };

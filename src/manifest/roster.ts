@@ -18,7 +18,8 @@ export interface RosterEntry {
 export const rosterOf = ({ subagents }: ManifestDocument): readonly RosterEntry[] =>
   (Array.isArray(subagents) ? subagents : []).flatMap((entry: Json, i): RosterEntry[] => {
     if (!isObject(entry) || typeof entry.agent_type !== "string" || !entry.agent_type) return [];
-    const { agent_type: type, manifest = null, allowed_tools, description, provider, model } = entry;
+    const { agent_type: type, manifest = null, allowed_tools, description, provider, model_override } = entry;
+    const model = entry.model ?? (isObject(model_override) ? model_override.model : undefined);
     const allowed = Array.isArray(allowed_tools) ? textsOf(allowed_tools) : null;
     const metadata = {
       ...{ description: textOr(description, ""), provider: textOr(provider, null), model_override: textOr(model, null) },

@@ -125,7 +125,10 @@ export const agentFindings = (manifest: unknown, path: string, given: Beside): F
   try {
     const taken = readAny(manifest);
     const services = offline(withRoster(approve && { approve }, taken.document));
-    return below([...taken.findings, ...within(taken.from, examine(taken.document, { ...given, services }).findings)]);
+    const { findings } = examine(taken.document, { ...given, services });
+    // It connects nothing: its servers are its parent's, by name.
+    const told = findings.filter(({ code }) => code !== "tools.mcp_invalid");
+    return below([...taken.findings, ...within(taken.from, told)]);
   } catch (error) {
     if (error instanceof ConfigError) return below(error.findings);
     throw error;

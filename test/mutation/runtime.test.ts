@@ -257,6 +257,21 @@ test("a provider under a name of the host's own may be attached, and then be cho
   assert.equal((await pipeline.run("hi")).text, "done after 1");
 });
 
+test("a provider that cannot be closed is logged, and keeps no other one open", async () => {
+  const closed: string[] = [];
+  const logged: unknown[] = [];
+  const providers = {
+    anthropic: () => ({ ...callingProvider(1), close: () => Promise.reject(new Error("stuck")) }),
+    openai: () => ({ ...callingProvider(1, undefined, { name: "openai" }), close: async () => void closed.push("openai") }),
+  };
+  const pipeline = PipelinePresets.minimal({ providers, logger: { warn: (...words) => void logged.push(words) } });
+  await pipeline.run("hi");
+  pipeline.mutator().updateStageConfig("api", { provider: "openai" });
+  await pipeline.run("hi");
+  await pipeline.close();
+  assert.deepEqual([closed, logged.length], [["openai"], 1]);
+});
+
 test("what is no part is refused by name, and nothing of the rest is taken", async () => {
   await using model = await startModel({ script: [{ text: "a" }] });
   const tap = wiretap();
